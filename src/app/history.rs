@@ -18,8 +18,11 @@ pub const MAX_FACES: usize = 32;
 /// Shortest interval between two points: that of a camera's frames.
 const FINEST: Duration = Duration::from_millis(33);
 
-/// A face unseen for longer than this gets a gap in its line.
+/// A face unseen for longer than this, and for longer than [`GAP_INTERVALS`], gets a gap in its line.
 const GAP: Duration = Duration::from_millis(500);
+
+/// Number of intervals between frames: the face may be missed on one frame, and stamps may be late by half an interval.
+const GAP_INTERVALS: f64 = 2.5;
 
 /// Probabilities of one face over a stretch of time without a gap.
 pub type Segment = Vec<(Duration, Probabilities)>;
@@ -29,6 +32,7 @@ pub type Segment = Vec<(Duration, Probabilities)>;
 pub struct History {
     span: Option<Duration>,
     resolution: Duration,
+    gap: Duration,
     now: Duration,
     faces: BTreeMap<FaceId, BTreeMap<u64, Probabilities>>,
     most_faces: usize,
@@ -37,19 +41,25 @@ pub struct History {
 impl History {
     /// The last [`LIVE_SPAN`] of a camera.
     pub fn live() -> Self {
-        let resolution = (LIVE_SPAN / MAX_POINTS as u32).max(FINEST);
-        Self { span: Some(LIVE_SPAN), resolution, now: Duration::ZERO, faces: BTreeMap::new(), most_faces: MAX_FACES }
+        Self { span: Some(LIVE_SPAN), ..Self::clip(Some(LIVE_SPAN)) }
     }
 
     /// A whole clip. If its duration is unknown, the resolution becomes coarser as it gets longer.
     pub fn clip(duration: Option<Duration>) -> Self {
         let resolution = duration.map_or(FINEST, |d| (d / MAX_POINTS as u32).max(FINEST));
-        Self { span: None, resolution, now: Duration::ZERO, faces: BTreeMap::new(), most_faces: MAX_FACES }
+        let (now, faces) = (Duration::ZERO, BTreeMap::new());
+        Self { span: None, resolution, gap: GAP, now, faces, most_faces: MAX_FACES }
     }
 
     /// A whole recording. None of its faces is forgotten.
     pub fn recorded(duration: Duration) -> Self {
         Self { most_faces: usize::MAX, ..Self::clip(Some(duration)) }
+    }
+
+    /// Sets the time from one frame to the next.
+    #[must_use]
+    pub fn with_interval(self, interval: Duration) -> Self {
+        Self { gap: GAP.max(interval.mul_f64(GAP_INTERVALS)), ..self }
     }
 
     /// The media time last passed to [`Self::advance`].
@@ -138,7 +148,7 @@ impl History {
     }
 
     fn largest_step(&self) -> u64 {
-        self.bucket(GAP).max(1)
+        self.bucket(self.gap).max(1)
     }
 
     fn coarsen(&mut self) {
@@ -229,6 +239,22 @@ mod tests {
         assert_eq!(history.segments(FaceId(1)).len(), 2);
         assert!(history.at(FaceId(1), ms(60 * 33)).is_none());
         assert!(history.at(FaceId(1), ms(100 * 33)).is_some());
+    }
+
+    #[test]
+    fn the_line_of_a_time_lapse_is_joined_and_has_a_gap_where_the_face_was_away() {
+        for interval in [ms(700), Duration::from_secs(4), Duration::from_secs(100)] {
+            let mut history = History::clip(Some(interval * 60)).with_interval(interval);
+            for frame in (0..20).chain(21..30).chain(33..60) {
+                show(&mut history, 1, interval * frame, 0.5);
+            }
+            let lengths: Vec<usize> = history.segments(FaceId(1)).iter().map(Vec::len).collect();
+            assert_eq!(lengths, [29, 27], "{interval:?}");
+            assert!(history.at(FaceId(1), interval * 20).is_some() && history.at(FaceId(1), interval * 32).is_none());
+        }
+        let mut usual = History::clip(Some(Duration::from_secs(60))).with_interval(ms(40));
+        [0, 480, 1100].into_iter().for_each(|time| show(&mut usual, 1, ms(time), 0.5));
+        assert_eq!(usual.segments(FaceId(1)).len(), 2);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(super) struct Player {
     pub(super) speed: f64,
     pub(super) repeat: bool,
     position: Duration,
+    /// The latest media time that was shown: a file that was joined of several declares the length of a part.
+    latest: Duration,
     /// Target of a seek until a frame from there arrives, so that the slider doesn't jump back meanwhile.
     seeking: Option<Duration>,
 }
@@ -78,6 +80,7 @@ impl Player {
             speed,
             repeat,
             position: Duration::ZERO,
+            latest: Duration::ZERO,
             seeking: None,
         }
     }
@@ -92,9 +95,14 @@ impl Player {
         self.session.is_some()
     }
 
-    /// Length of the video, if it declares one.
+    /// Length of the video, if it declares one: at least up to the latest picture that was shown.
     pub(super) fn duration(&self) -> Option<Duration> {
-        self.info.as_ref()?.duration()
+        self.info.as_ref()?.duration().map(|declared| declared.max(self.latest))
+    }
+
+    /// Time from one picture to the next, as far as that is known.
+    pub(super) fn interval(&self) -> Duration {
+        self.info.as_ref().map_or(Duration::ZERO, SourceInfo::interval)
     }
 
     /// Media time of the picture on the screen, or the target of a pending seek.
@@ -187,6 +195,7 @@ impl Player {
     /// Notes that a scene of this media time is on the screen.
     pub(super) fn shown(&mut self, media_time: Duration) {
         self.position = media_time;
+        self.latest = self.latest.max(media_time);
         self.seeking = None;
     }
 

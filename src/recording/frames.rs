@@ -85,6 +85,11 @@ impl FrameTimes {
         self.stamps.partition_point(|packed| from_ticks(packed.ticks) <= time).saturating_sub(1)
     }
 
+    /// From one frame to the next, gaps aside.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Frames per second, gaps aside.
     pub fn rate(&self) -> f64 {
         1.0 / self.interval.as_secs_f64()

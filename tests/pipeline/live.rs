@@ -21,8 +21,13 @@ fn settings() -> LiveSettings {
 
 /// A video that is paused before its first frame; that frame is shown anyway.
 fn paused_video(frames: u64, settings: LiveSettings) -> Watch {
+    paused(FakeVideo::new(frames), settings)
+}
+
+/// The same with this video.
+fn paused(video: FakeVideo, settings: LiveSettings) -> Watch {
     let gate = Gate::new();
-    let (opens, mut video) = (gate.clone(), FakeVideo::new(frames).factory());
+    let (opens, mut video) = (gate.clone(), video.factory());
     let source = Box::new(move || {
         opens.wait_until_entered();
         video()
@@ -130,6 +135,41 @@ fn a_seek_in_pause_shows_exactly_the_frame_asked_for_with_its_faces() {
         let faces = &watch.scenes.last().unwrap().faces;
         assert_eq!(faces.len(), usize::from(index > 1), "frame {index}");
     }
+}
+
+#[test]
+fn a_jump_shows_the_face_also_where_frames_lie_further_apart_than_on_average() {
+    // 30 frames at the declared rate, 30 ten times as far apart, and one after a pause.
+    let time = |index: u64| match index {
+        0..30 => media_time(index),
+        30..60 => media_time(30 + 10 * (index - 30)),
+        _ => media_time(320) + Duration::from_secs(60),
+    };
+    let mut watch = paused(FakeVideo::new(61).timed(time), settings());
+    let mut shown = |command: Command, index: u64| {
+        watch.live.send(command);
+        watch.until_event(&Event::Seeked(time(index)));
+        watch.until_frame(index);
+        watch.scenes.last().unwrap().faces.iter().map(|face| face.id).collect::<Vec<_>>()
+    };
+    // Frame 59 is shown until the pause is over.
+    for index in [45, 59, 31, 20, 32, 2] {
+        let late = (time(index) + 3 * time(index + 1)) / 4;
+        assert_eq!(shown(Command::Seek(late), index), [FaceId(1)], "frame {index}");
+    }
+    shown(Command::Seek(time(50)), 50);
+    assert_eq!(shown(Command::Step(-1), 49), [FaceId(1)]);
+}
+
+#[test]
+fn what_lies_beyond_the_declared_length_can_be_reached_once_it_was_shown() {
+    let video = FakeVideo::new(50).declaring(Duration::from_secs(1));
+    let mut watch = Watch::video(video, happy(), settings());
+    watch.until_event(&Event::EndOfVideo);
+    watch.live.send(Command::Seek(media_time(40)));
+    watch.until_event(&Event::Seeked(media_time(40)));
+    watch.live.send(Command::Seek(Duration::from_secs(3600)));
+    watch.until_event(&Event::Seeked(media_time(49)));
 }
 
 #[test]

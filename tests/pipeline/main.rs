@@ -4,6 +4,7 @@
 
 mod batch;
 mod detection;
+mod framing;
 mod live;
 mod pictures;
 mod recording;

@@ -209,6 +209,18 @@ fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
         assert_eq!(seen, expected, "{name}");
         assert_eq!(video.shortfall(), None, "{name}");
 
+        // Three frames back: known from the index of an MP4, else only of what was read.
+        for (video, is_known) in [(&mut open(&variable), name == "variable.mp4"), (&mut video, true)] {
+            for (number, millis) in [59, 45, 41, 25, 3].map(|place: usize| expected[place]) {
+                let before = video.time_before(Duration::from_millis(millis.into()), 3);
+                assert_eq!(before.is_some(), is_known, "{name} before frame {number}");
+                if let Some(before) = before {
+                    video.seek(before).unwrap();
+                    assert_eq!(next_number(video), Some(number - 3), "{name} before frame {number}");
+                }
+            }
+        }
+
         // First in a file that wasn't read yet, then in this one, whose frame numbers are known.
         let mut fresh = open(&variable);
         for (millis, number) in [(4900, 45), (850, 20), (1000, 21), (3999, 35), (5100, 55), (0, 0), (400, 10)] {
@@ -398,7 +410,9 @@ fn a_still_picture_is_no_video() {
     let parameters = opencv::core::Vector::new();
     opencv::imgcodecs::imwrite(&path, &numbered_picture(9, 64, 64), &parameters).unwrap();
     let message = refusal(&path).to_string();
-    assert!(message.contains("is a JPG picture, not a video"), "{message}");
+    assert!(message.contains("is a JPG picture, not a video") && message.contains("“mien analyze”"), "{message}");
+    let text = refusal(&folder.file("text.mp4", b"It was a bright cold day in April.\n")).to_string();
+    assert!(text.contains("not a video") && !text.contains("analyze"), "{text}");
 }
 
 #[test]

@@ -87,8 +87,8 @@ pub struct FakeVideo {
     frames: u64,
     next: u64,
     fails_at: Option<u64>,
-    /// Media time from one frame to the next.
-    spacing: Duration,
+    /// When the frames are shown.
+    times: Vec<Duration>,
     /// How long it takes to read a frame.
     pause: Duration,
     reads: Arc<AtomicU64>,
@@ -103,7 +103,7 @@ impl FakeVideo {
             frames,
             next: 0,
             fails_at: None,
-            spacing: media_time(1),
+            times: (0..frames).map(media_time).collect(),
             pause: Duration::ZERO,
             reads: Arc::default(),
         }
@@ -112,9 +112,21 @@ impl FakeVideo {
     /// Sets the media time from one frame to the next.
     pub fn spaced(mut self, spacing: Duration) -> Self {
         let frames = u32::try_from(self.frames).unwrap();
-        self.spacing = spacing;
+        self.times = (0..frames).map(|index| spacing * index).collect();
         self.info.fps = 1.0 / spacing.as_secs_f64();
-        self.info.kind = SourceKind::File { duration: Some(spacing * frames), frames: Some(self.frames) };
+        self.declaring(spacing * frames)
+    }
+
+    /// Sets when the frames are shown, in ascending order. The declared rate stays.
+    pub fn timed(mut self, time: impl Fn(u64) -> Duration) -> Self {
+        self.times = (0..self.frames).map(time).collect();
+        let end = *self.times.last().unwrap() + media_time(1);
+        self.declaring(end)
+    }
+
+    /// Sets the length that the video declares.
+    pub fn declaring(mut self, duration: Duration) -> Self {
+        self.info.kind = SourceKind::File { duration: Some(duration), frames: Some(self.frames) };
         self
     }
 
@@ -157,13 +169,12 @@ impl FrameSource for FakeVideo {
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.next += 1;
         let index = self.next - 1;
-        let media_time = self.spacing * u32::try_from(index).unwrap();
+        let media_time = self.times[usize::try_from(index).unwrap()];
         Ok(Some(Frame { media_time, ..frame(index, &one_face(index)) }))
     }
 
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError> {
-        let index = (media_time.as_secs_f64() / self.spacing.as_secs_f64() + 1e-6) as u64;
-        self.next = index.min(self.frames.saturating_sub(1));
+        self.next = self.times.partition_point(|time| *time <= media_time).saturating_sub(1) as u64;
         Ok(())
     }
 }

@@ -23,6 +23,9 @@ use crate::recording::{Edits, Mark};
 /// Width of a line in points.
 const LINE: f32 = 1.8;
 
+/// Diameter of a point that stands alone, in points.
+const LONE_POINT: f32 = 5.0;
+
 /// Space above 100 and below 0, so that lines at the limits are fully visible.
 const HEADROOM: f64 = 4.0;
 
@@ -272,10 +275,12 @@ fn lines(people: &People, face: FaceId, hidden: &BTreeSet<String>, background: C
             };
             let line =
                 |color, width| Line::new(classes.name(class), points()).color(color).width(width).allow_hover(false);
+            // A line of one point is a circle of its width.
+            let width = if segment.len() == 1 { LONE_POINT } else { LINE };
             if let Some(casing) = theme::casing(own, background) {
-                lines.push(line(casing, LINE + 1.6));
+                lines.push(line(casing, width + 1.6));
             }
-            lines.push(line(own, LINE));
+            lines.push(line(own, width));
         }
     }
     lines

@@ -200,18 +200,46 @@ impl Search {
         timings.detect = start.elapsed();
 
         let start = Instant::now();
-        for track in tracks {
-            // A track that left the picture has no crop.
-            if let Some(crop) = self.cropper.crop(gray, track.rect, track.landmarks.as_ref(), self.framing) {
-                let Track { id, rect, score, landmarks, .. } = *track;
-                let quality = quality(&crop, rect, landmarks.as_ref());
-                faces.push(DetectedFace { id, rect, score, landmarks, quality });
-                crops.push(crop);
-            }
-        }
+        faces.extend(tracks.iter().map(|track| {
+            let Track { id, rect, score, landmarks, .. } = *track;
+            DetectedFace { id, rect, score, landmarks, quality: 0.0 }
+        }));
+        *crops = cut_out(gray, faces, &mut self.cropper, self.framing);
         timings.crop = start.elapsed();
         Ok(())
     }
+}
+
+impl Detected {
+    /// Cuts the faces out again with another framing, for a network that was loaded after they were found.
+    pub(super) fn crop_again(&mut self, framing: Framing) -> Result<(), AnalyzeError> {
+        let start = Instant::now();
+        let mut gray = Mat::default();
+        imgproc::cvt_color_def(&*self.frame.image, &mut gray, imgproc::COLOR_BGR2GRAY)?;
+        let (width, height) = (gray.cols() as usize, gray.rows() as usize);
+        let Some(gray) = GrayView::new(gray.data_bytes()?, width, height) else { return Ok(()) };
+        self.crops = cut_out(gray, &mut self.faces, &mut FaceCropper::default(), framing);
+        self.timings.crop += start.elapsed();
+        Ok(())
+    }
+}
+
+/// Cuts out the faces and rates them. Removes those that left the picture, which have no crop.
+fn cut_out(
+    gray: GrayView<'_>,
+    faces: &mut Vec<DetectedFace>,
+    cropper: &mut FaceCropper,
+    framing: Framing,
+) -> Vec<FaceCrop> {
+    let mut crops = Vec::with_capacity(faces.len());
+    faces.retain_mut(|face| {
+        let crop = cropper.crop(gray, face.rect, face.landmarks.as_ref(), framing);
+        face.quality = crop.as_ref().map_or(0.0, |crop| quality(crop, face.rect, face.landmarks.as_ref()));
+        let is_inside = crop.is_some();
+        crops.extend(crop);
+        is_inside
+    });
+    crops
 }
 
 /// The picture for a texture. OpenCV writes into the buffer that the window takes over; no pixel is copied twice.
@@ -292,6 +320,23 @@ mod tests {
             analyzer.set_framing(framing);
             analyzer.reset();
             assert_eq!(analyzer.analyze(slope()).unwrap().crops, [expected(framing)], "{framing:?}");
+        }
+    }
+
+    #[test]
+    fn faces_that_are_cut_out_again_are_as_if_cut_out_like_this_from_the_start() {
+        let detector = ScheduledDetector::new(Box::new(Leaning::default()), &DetectionOptions::default());
+        let mut analyzer = Analyzer::new(detector, TrackOptions { confirm_after: 1, ..TrackOptions::default() }, false);
+        let mut found_with = |framing| {
+            analyzer.set_framing(framing);
+            analyzer.reset();
+            analyzer.analyze(slope()).unwrap()
+        };
+        let mut detected = found_with(Framing::Box);
+        for framing in [Framing::Upright, Framing::Box] {
+            detected.crop_again(framing).unwrap();
+            let expected = found_with(framing);
+            assert_eq!((&detected.crops, &detected.faces), (&expected.crops, &expected.faces), "{framing:?}");
         }
     }
 

@@ -202,10 +202,11 @@ impl Capture {
             clock.stamp(&mut frame);
             self.shared.meter().captured(Instant::now());
             self.shared.taps().each().for_each(|tap| tap.captured(&frame));
-            self.analyzer.set_framing(self.shared.framing());
+            let framing = self.shared.framing();
+            self.analyzer.set_framing(framing);
             let mut detected = self.analyzer.analyze(frame)?;
             detected.timings.read = read;
-            let passage = Passage { detected, ticket: self.controls.ticket(false) };
+            let passage = Passage { detected, framing, ticket: self.controls.ticket(false) };
             let late = self.out.replace(Message::Frame(Box::new(passage)));
             if late.is_some() && self.shared.is_labelling() {
                 self.shared.meter().dropped();

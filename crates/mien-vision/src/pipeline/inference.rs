@@ -81,12 +81,16 @@ fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: 
 }
 
 fn label(passage: Passage, labeller: &mut Labeller, shared: &Shared) -> Result<(), PipelineError> {
-    let Passage { detected, ticket } = passage;
+    let Passage { mut detected, framing, ticket } = passage;
     if !shared.is_current(ticket) {
         return Ok(());
     }
     if ticket.landed {
         labeller.reset();
+    }
+    if framing != labeller.framing() {
+        // Its faces were cut out before the network was loaded.
+        detected.crop_again(labeller.framing())?;
     }
     let media_time = detected.frame.media_time;
     shared.publish(labeller.label(detected)?, ticket);

@@ -11,6 +11,10 @@ use super::{Event, PipelineError};
 use crate::frame::Frame;
 use crate::source::{FrameSource, SourceKind};
 
+/// How many times longer the run-up of a jump gets, tried in turn until it has enough frames: frames may be further apart than on
+/// average.
+const RUN_UPS: [u32; 4] = [1, 4, 16, 64];
+
 /// A frame that was read but not yet sent.
 struct Waiting {
     frame: Frame,
@@ -23,7 +27,8 @@ pub(super) struct Player {
     source: Box<dyn FrameSource>,
     capture: Capture,
     frame_duration: Duration,
-    /// A media time within the last frame, if the file declares its length.
+    /// A media time within the last frame, if the file declares its length. Later once a later frame was shown: the length of joined
+    /// files is that of a part.
     last_moment: Duration,
     next: Option<Waiting>,
     /// Media time of the frame that was sent last.
@@ -150,39 +155,58 @@ impl Player {
         controls.pacer.restart();
         let from = controls.jump.take().or(self.shown).unwrap_or_default();
         let target = if back > 0 { self.time_before(from, back) } else { from }.min(self.last_moment);
-
-        // One more, because the target may be anywhere within the time of its frame.
-        let run_up = self.frame_duration * (self.capture.analyzer.frames_to_confirm() + 1);
-        let first = target.saturating_sub(run_up);
-        self.next = None;
         self.ended = false;
-        self.capture.analyzer.jump();
-        self.source.seek(first)?;
 
-        let mut landing: Option<Waiting> = None;
-        while let Some(waiting) = self.read()? {
+        let needed = self.capture.analyzer.frames_to_confirm();
+        let (mut landing, mut moment, mut begun_at) = (None, target, Duration::MAX);
+        for factor in RUN_UPS {
+            // One more, because the target may be anywhere within the time of its frame.
+            let first = self.time_before(moment, (needed + 1) * factor);
+            if first >= begun_at {
+                // The file begins there.
+                break;
+            }
+            begun_at = first;
+            let (found, searched) = self.approach(first, target)?;
+            landing = found;
             if self.capture.shared.is_stopping() {
                 return Ok(ControlFlow::Break(()));
             }
+            let Some(waiting) = landing.as_ref().filter(|_| searched < needed) else { break };
+            moment = waiting.frame.media_time;
+        }
+        match landing {
+            Some(waiting) => self.show(waiting, true),
+            None => self.end(),
+        }
+    }
+
+    /// Reads from the frame that is shown at `first` to the one that is shown at `target`, and returns that one. Also returns the number
+    /// of frames before it, which are searched for faces.
+    fn approach(&mut self, first: Duration, target: Duration) -> Result<(Option<Waiting>, u32), PipelineError> {
+        self.next = None;
+        self.capture.analyzer.jump();
+        self.source.seek(first)?;
+
+        let (mut landing, mut searched) = (None::<Waiting>, 0);
+        while !self.capture.shared.is_stopping()
+            && let Some(waiting) = self.read()?
+        {
             let later = waiting.frame.media_time > target;
             if later && landing.is_some() {
                 self.next = Some(waiting);
                 break;
             }
-            if let Some(before) = landing.replace(waiting)
-                && before.frame.media_time >= first
-            {
+            if let Some(before) = landing.replace(waiting) {
                 self.capture.analyzer.analyze(before.frame)?;
+                searched += 1;
             }
             if later {
                 // The file has no frame at or before the target.
                 break;
             }
         }
-        match landing {
-            Some(waiting) => self.show(waiting, true),
-            None => self.end(),
-        }
+        Ok((landing, searched))
     }
 
     /// A time at which the frame is shown that comes `frames` before the one at `from`.
@@ -200,13 +224,15 @@ impl Player {
         // The frame was read ahead: its age counts from when it was due.
         frame.captured_at = Instant::now();
         self.shown = Some(frame.media_time);
+        self.last_moment = self.last_moment.max(frame.media_time);
         self.has_begun = true;
         let Capture { analyzer, shared, controls, .. } = &mut self.capture;
-        analyzer.set_framing(shared.framing());
+        let framing = shared.framing();
+        analyzer.set_framing(framing);
         let mut detected = analyzer.analyze(frame)?;
         detected.timings.read = read;
         let ticket = controls.ticket(landed);
-        Ok(self.send(Message::Frame(Box::new(Passage { detected, ticket }))))
+        Ok(self.send(Message::Frame(Box::new(Passage { detected, framing, ticket }))))
     }
 
     /// Waits until the inference thread can take `message`. Drops it if a jump is requested in the meantime.

@@ -64,6 +64,8 @@ pub(super) enum Message {
 /// A frame on its way.
 pub(super) struct Passage {
     pub(super) detected: Detected,
+    /// How its faces were cut out.
+    pub(super) framing: Framing,
     pub(super) ticket: Ticket,
 }
 
@@ -155,7 +157,7 @@ impl Shared {
         self.labelling.load(Ordering::Acquire)
     }
 
-    /// Sets which crops the capture thread makes. The few frames on their way still have the previous kind.
+    /// Sets which crops the capture thread makes. The inference thread crops the few frames on their way again.
     pub(super) fn set_framing(&self, framing: Framing) {
         self.upright.store(framing == Framing::Upright, Ordering::Release);
     }

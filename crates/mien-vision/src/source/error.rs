@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use mien_core::pixels::TooManyPixels;
 
+/// Added if what should be a video is a picture.
+const PICTURES_GO_TO: &str =
+    "; “mien analyze” reads pictures: JPEG, PNG, WebP, BMP and TIFF files with their usual extension";
+
 /// Why a source can't be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -27,7 +31,10 @@ pub enum SourceError {
     #[error("{0} is empty (0 bytes); its download or recording probably failed, get it again")]
     Empty(PathBuf),
     /// A file that isn't a video.
-    #[error("{path} is {what}, not a video; give a video file such as MP4, MOV, AVI, MKV or WebM")]
+    #[error(
+        "{path} is {what}, not a video; give a video file such as MP4, MOV, AVI, MKV or WebM{}",
+        if what.ends_with("picture") { PICTURES_GO_TO } else { "" }
+    )]
     NotVideo {
         /// The file.
         path: PathBuf,

@@ -48,8 +48,8 @@ pub trait FrameSource: Send {
     /// When the source is a camera, or the file can't seek.
     fn seek(&mut self, media_time: Duration) -> Result<(), SourceError>;
 
-    /// The time of the frame that comes `frames` before the one shown at `media_time`, or of the first frame if there are
-    /// fewer; `None` if it can only be estimated from the frame rate.
+    /// A time at which the frame is shown that comes `frames` before the one shown at `media_time`, or the first frame if there
+    /// are fewer; `None` if it can only be estimated from the frame rate.
     fn time_before(&self, _media_time: Duration, _frames: u32) -> Option<Duration> {
         None
     }

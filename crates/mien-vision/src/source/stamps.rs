@@ -37,6 +37,11 @@ pub(super) fn declared_interval(fps: f64) -> Option<Duration> {
 /// number follows from the declared rate, which is exact unless the rate varies.
 const MOST_KNOWN: usize = 1 << 18;
 
+/// The middle of the time for which a frame is shown, where rounding can't lead to its neighbour. `next` is when the next one begins.
+pub(super) fn middle(begin: Duration, next: Option<Duration>) -> Duration {
+    begin + next.map_or(Duration::ZERO, |next| next.saturating_sub(begin) / 2)
+}
+
 /// Media times of frames 0, 1, 2 … as far as a file was read without a gap. They give exact frame numbers after a seek.
 #[derive(Debug, Default)]
 pub(super) struct KnownTimes(Vec<Duration>);
@@ -44,7 +49,9 @@ pub(super) struct KnownTimes(Vec<Duration>);
 impl KnownTimes {
     /// Notes the time of a frame, if it is the next one and there is room.
     pub(super) fn note(&mut self, index: u64, media_time: Duration) {
-        if self.0.len() as u64 == index && self.0.len() < MOST_KNOWN {
+        // After a seek the number may be wrong. A time that isn't later gives that away.
+        let is_later = self.0.last().is_none_or(|last| *last < media_time);
+        if self.0.len() as u64 == index && self.0.len() < MOST_KNOWN && is_later {
             self.0.push(media_time);
         }
     }
@@ -52,6 +59,15 @@ impl KnownTimes {
     /// The number of the frame at this time, if it is known.
     pub(super) fn index_of(&self, media_time: Duration) -> Option<u64> {
         self.0.binary_search(&media_time).ok().map(|index| index as u64)
+    }
+
+    /// As [`super::FrameSource::time_before`].
+    pub(super) fn time_before(&self, media_time: Duration, frames: u32) -> Option<Duration> {
+        // How long the last one is shown isn't known.
+        self.0.last().filter(|last| media_time <= **last)?;
+        let shown = self.0.partition_point(|time| *time <= media_time).saturating_sub(1);
+        let place = shown.saturating_sub(frames as usize);
+        Some(middle(*self.0.get(place)?, self.0.get(place + 1).copied()))
     }
 }
 
@@ -146,6 +162,24 @@ mod tests {
         }
         let last = MOST_KNOWN as u64 - 1;
         assert_eq!((known.index_of(time(last)), known.index_of(time(last + 1))), (Some(last), None));
+    }
+
+    #[test]
+    fn the_frames_before_one_are_known_as_far_as_the_file_was_read() {
+        let mut known = KnownTimes::default();
+        let time = Duration::from_millis;
+        assert_eq!(known.time_before(Duration::ZERO, 1), None);
+        for (index, millis) in (0..).zip([0, 40, 80, 2080, 2120]) {
+            known.note(index, time(millis));
+        }
+        // While the third one is shown; the last one, of which only the beginning is known; more than there are.
+        assert_eq!(known.time_before(time(1500), 1), Some(time(60)));
+        assert_eq!(known.time_before(time(2120), 2), Some(time(1080)));
+        assert_eq!(known.time_before(time(2121), 2), None);
+        assert_eq!(known.time_before(time(80), 9), Some(time(20)));
+        // A wrong number after a seek.
+        known.note(5, time(40));
+        assert_eq!(known.time_before(time(2120), 1), Some(time(2100)));
     }
 
     #[test]

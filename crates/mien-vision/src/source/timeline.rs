@@ -12,6 +12,7 @@ use std::time::Duration;
 use mp4_atom::{Atom, Ctts, Decode as _, Elst, ElstEntry, FourCC, Header, Mdhd, Mvhd, ReadFrom as _, Stts};
 
 use super::shortfall::{Shortfall, TOLERATED_FRAMES};
+use super::stamps::middle;
 
 /// Largest index that is read, in bytes. That of ten hours takes about 20 MB.
 const LARGEST_INDEX: u64 = 128 << 20;
@@ -95,6 +96,15 @@ impl Timeline {
         self.times.partition_point(|time| self.to_duration(*time) + ROUNDING < media_time)
     }
 
+    /// As [`super::FrameSource::time_before`].
+    fn time_before(&self, media_time: Duration, frames: u32) -> Option<Duration> {
+        let time = |place: usize| self.times.get(place).map(|ticks| self.to_duration(*ticks));
+        let begun = media_time.saturating_add(ROUNDING);
+        let shown = self.times.partition_point(|ticks| self.to_duration(*ticks) <= begun).saturating_sub(1);
+        let place = shown.saturating_sub(frames as usize);
+        Some(middle(time(place)?, time(place + 1)))
+    }
+
     fn to_duration(&self, ticks: i64) -> Duration {
         let seconds = ticks.max(0) as f64 / f64::from(self.ticks_per_second);
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
@@ -121,6 +131,11 @@ pub(super) struct Losses {
 impl Losses {
     pub(super) fn new(timeline: Timeline) -> Self {
         Self { timeline, begin: 0, next: Some(0), read: 0, lost: 0, longest_gap: 0, first: None }
+    }
+
+    /// As [`super::FrameSource::time_before`], by the index of the file.
+    pub(super) fn time_before(&self, media_time: Duration, frames: u32) -> Option<Duration> {
+        self.timeline.time_before(media_time, frames)
     }
 
     /// How many frames should come from frame number `index` on.
@@ -398,6 +413,20 @@ mod tests {
         // The first frames of an excerpt may be undecodable.
         assert_eq!(losses(16..100), (None, 0));
         assert_eq!(losses(17..100), (shortfall(17, 0), 17));
+    }
+
+    #[test]
+    fn the_frames_before_one_are_found_in_the_index_whatever_their_distances() {
+        // Frames at 0, 40, 80, 2080, 2120 and 2160 ms.
+        let index = moov(&[[2, 1000], [1, 50_000], [3, 1000]], &[], &[]);
+        let timeline = Timeline::parse(&index, 6).unwrap();
+        let before = |micros: u64, frames| timeline.time_before(Duration::from_micros(micros), frames);
+        let millis = |millis| Some(Duration::from_millis(millis));
+        assert_eq!([before(2_000_000, 1), before(2_000_000, 2)], [millis(60), millis(20)], "while the third is shown");
+        assert_eq!([before(2_080_000, 1), before(2_120_000, 2)], [millis(1080); 2], "into the middle of its time");
+        assert_eq!([before(2_079_800, 1), before(2_080_200, 1)], [millis(1080); 2], "rounded otherwise");
+        assert_eq!([before(80_000, 9), before(0, 1)], [millis(20); 2], "there are fewer");
+        assert_eq!(timeline.time_before(Duration::MAX, 0), millis(2160));
     }
 
     #[test]

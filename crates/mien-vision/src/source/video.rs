@@ -271,6 +271,13 @@ impl FrameSource for VideoSource {
         Err(SourceError::Seek { name: self.info.name.clone(), seconds: media_time.as_secs_f64() })
     }
 
+    fn time_before(&self, media_time: Duration, frames: u32) -> Option<Duration> {
+        match &self.losses {
+            Some(losses) => losses.time_before(media_time, frames),
+            None => self.known.time_before(media_time, frames),
+        }
+    }
+
     fn shortfall(&self) -> Option<Shortfall> {
         self.losses.as_ref().and_then(Losses::shortfall).or(self.estimated)
     }
