@@ -14,10 +14,14 @@ use super::history::History;
 use super::people::People;
 use super::player::{NextPress, Phase};
 use super::record::{RecordAsk, State};
+use super::replay;
 use super::session::{Plan, Results, Source};
 use super::settings::Settings;
 use crate::pipeline::Command;
 use crate::recording::{END_WITHIN, Recording, save_snapshot};
+
+/// News while only the picture is shown.
+const WAY_BACK: &str = "Esc brings the panels back";
 
 /// What to do after leaving a source.
 pub(super) enum Next {
@@ -88,8 +92,9 @@ impl App {
 
     fn set_picture_alone(&mut self, alone: bool) {
         self.panes.picture_alone = alone;
+        self.toasts.withdraw(WAY_BACK);
         if alone {
-            self.toasts.news("Esc brings the panels back");
+            self.toasts.news(WAY_BACK);
         }
     }
 
@@ -105,6 +110,7 @@ impl App {
         }
         if now.detection != before.detection {
             self.player.send(Command::SetDetection(now.detection));
+            self.analyse_again_while_paused();
         }
         if now.network() != before.network() {
             self.networks_asked.push_back(now.network());
@@ -116,6 +122,15 @@ impl App {
             && let Some(source @ Source::Camera(_)) = self.player.source.clone()
         {
             self.leave(Next::Open(source), ctx);
+        }
+    }
+
+    /// Analyses the frame of a paused video again, because what finds or labels its faces has changed. A jump, even to the same
+    /// frame, does so and leaves the video paused. At the end of the video, it would leave the end.
+    pub(super) fn analyse_again_while_paused(&mut self) {
+        let is_analysed = self.screen.frame().is_some() && replay::results(self.replay.as_ref()).is_none();
+        if is_analysed && self.player.paused && self.player.phase == Phase::Running {
+            self.player.seek(self.player.moment());
         }
     }
 
@@ -290,9 +305,9 @@ impl App {
         self.player.seek(moment);
     }
 
-    /// Exports the recording, unless another export runs.
+    /// Exports the recorded results, unless another export runs or new results are shown.
     fn start_export(&mut self) {
-        let Some(replay) = self.replay.as_ref().filter(|_| self.export.is_none()) else { return };
+        let Some(replay) = replay::results(self.replay.as_ref()).filter(|_| self.export.is_none()) else { return };
         match replay.export(self.recording.blur, self.discovery.wake.clone()) {
             Ok(export) => self.export = Some(export),
             Err(error) => self.toasts.error(format!("This machine can't start another thread: {error}")),

@@ -117,6 +117,7 @@ impl App {
                 {
                     self.people.expect(&network.classes);
                 }
+                self.analyse_again_while_paused();
             }
             Event::ClassifierFailed(reason) => {
                 self.networks_asked.pop_front();
@@ -251,11 +252,12 @@ impl App {
 
     /// Initial timeline of a newly opened source.
     fn first_history(&self) -> History {
-        match replay::results(self.replay.as_ref()) {
-            Some(replay) => replay.history(),
+        let history = match replay::results(self.replay.as_ref()) {
+            Some(replay) => return replay.history(),
             None if self.player.is_video() => History::clip(self.player.duration()),
             None => History::live(),
-        }
+        };
+        history.with_interval(self.player.interval())
     }
 
     fn keep_clocks(&mut self, ctx: &Context) {

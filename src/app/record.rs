@@ -144,7 +144,7 @@ impl RecordingControl {
     /// Opens a mark at this moment, for an optional text.
     pub(super) fn begin_mark(&mut self, player: &mut Player, toasts: &mut Toasts) {
         self.keep_mark(player);
-        if self.can_mark(toasts) {
+        if self.can_mark(player, toasts) {
             let time = player.recording().unwrap_or_default().elapsed;
             self.open_mark = Some(OpenMark { at: Instant::now(), time, text: String::new(), is_new: true });
         }
@@ -152,7 +152,7 @@ impl RecordingControl {
 
     /// Marks this moment with a number.
     pub(super) fn quick_mark(&mut self, number: usize, player: &mut Player, toasts: &mut Toasts) {
-        if self.can_mark(toasts) {
+        if self.can_mark(player, toasts) {
             player.mark(Instant::now(), number.to_string());
         }
     }
@@ -164,9 +164,13 @@ impl RecordingControl {
         }
     }
 
-    fn can_mark(&self, toasts: &mut Toasts) -> bool {
+    fn can_mark(&self, player: &Player, toasts: &mut Toasts) -> bool {
         if !self.is_on() {
-            toasts.news("Marks belong to a recording; start one first");
+            toasts.news(if player.is_video() {
+                "Marks can be set only in recordings, and only cameras can be recorded"
+            } else {
+                "Marks belong to a recording; start one first"
+            });
         }
         self.is_on()
     }

@@ -142,7 +142,8 @@ impl Replay {
 
     /// The curves of all people who aren't hidden.
     pub(super) fn history(&self) -> History {
-        let mut history = History::recorded(self.recording.frames.duration());
+        let frames = &self.recording.frames;
+        let mut history = History::recorded(frames.duration()).with_interval(frames.interval());
         for row in self.recording.faces.rows().filter(|row| !self.edits.is_hidden(row.id())) {
             history.advance(row.time());
             history.record(self.edits.person(row.id()), row.smoothed());

@@ -87,6 +87,11 @@ impl Toasts {
         self.shown.retain(|toast| toast.id != id);
     }
 
+    /// Removes a message that no longer holds.
+    pub fn withdraw(&mut self, text: &str) {
+        self.shown.retain(|toast| toast.text != text);
+    }
+
     /// The messages on the screen, oldest first.
     pub fn shown(&self) -> &[Toast] {
         &self.shown
@@ -115,6 +120,16 @@ mod tests {
         assert_eq!(toasts.shown().len(), 1);
         toasts.dismiss(id);
         assert!(toasts.shown().is_empty());
+    }
+
+    #[test]
+    fn news_that_no_longer_hold_go_at_once_and_are_counted_anew() {
+        let mut toasts = Toasts::default();
+        toasts.news("a");
+        toasts.news("b");
+        toasts.withdraw("a");
+        toasts.news("a");
+        assert_eq!(toasts.shown().iter().map(|t| (t.text.as_str(), t.times)).collect::<Vec<_>>(), [("b", 1), ("a", 1)]);
     }
 
     #[test]

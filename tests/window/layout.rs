@@ -1,5 +1,7 @@
 //! Where things are: small windows, panels that fold away, what floats over the picture, hover texts.
 
+use std::time::Duration;
+
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Rect, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -8,9 +10,11 @@ use mien::app::session::{CameraMode, CameraModeChange};
 use mien::app::settings::Settings;
 use mien::emotion::Emotion;
 use mien::pipeline::Event;
+use mien::recording::{Progress, RecordingEvent};
 
-use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, window_with};
-use super::fake::{Fake, HEIGHT, WIDTH, face};
+use super::driver::{Window, assert_shows, click, on_camera, on_video, press, show, shows, until, window_with};
+use super::fake::{Fake, HEIGHT, WIDTH, camera, camera_info, face};
+use super::recordings::{on_recording, session};
 
 fn small_video(fake: &Fake) -> Window {
     let mut window = on_video(fake);
@@ -140,6 +144,80 @@ fn the_settings_have_what_the_command_line_has() {
     assert_eq!(window.state().settings().camera_mode.fourcc.as_deref(), Some("YUYV"));
 }
 
+/// Names and places of what is in the top bar, from left to right.
+fn top_bar(window: &Window) -> Vec<(String, Rect)> {
+    let roles = [Role::Button, Role::Label, Role::Slider, Role::SpinButton];
+    let nodes = window.root().children_recursive();
+    let parts = nodes.filter(|node| roles.contains(&node.accesskit_node().role()) && node.rect().bottom() < 42.0);
+    let mut parts: Vec<_> =
+        parts.map(|node| (node.accesskit_node().label().unwrap_or_default(), node.rect())).collect();
+    parts.sort_by(|a, b| a.1.left().total_cmp(&b.1.left()));
+    parts
+}
+
+#[track_caller]
+fn assert_top_bar_fits(window: &Window, wanted: &[&str]) {
+    let (parts, room) = (top_bar(window), window.ctx.content_rect());
+    for name in wanted {
+        assert!(parts.iter().any(|(part, _)| part.starts_with(name)), "{name} is not in {parts:#?}");
+    }
+    for pair in parts.windows(2) {
+        assert!(pair[0].1.right() <= pair[1].1.left() + 0.5, "{pair:?} overlap in a window of {room:?}");
+    }
+    assert!(parts.iter().all(|(_, rect)| rect.left() >= 0.0 && rect.right() <= room.right()), "{parts:#?}");
+}
+
+#[test]
+fn nothing_in_the_top_bar_overlaps_even_with_long_names_and_while_it_records() {
+    let long_path = "/models/a-network-with-a-long-name.safetensors";
+    let names = [("Cam", "mien-joint"), ("Webcam of the meeting room upstairs", long_path)];
+    let everything = ["Source", "Pause", "Stop", "Snapshot", "Mirror", "View", "Model", "Device", "Settings", "Help"];
+    for size in [[640.0, 480.0], [1200.0, 800.0]] {
+        for (name, model) in names {
+            let fake = Fake::default();
+            fake.world().cameras = vec![camera(0, name)];
+            let settings = Settings { model: Some(model.to_owned()), ..Settings::default() };
+            let mut window = window_with(&fake, settings, Launch::default());
+            until(&mut window, "the camera is opened", |_| fake.world().sessions_open == 1);
+            fake.event(Event::Opened(camera_info()));
+            window.set_size(size.into());
+            show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+            window.run_steps(3);
+            assert_top_bar_fits(&window, &[&everything[..], &["Record", "Smoothing"]].concat());
+
+            press(&mut window, Key::R);
+            window.run_steps(3);
+            assert_top_bar_fits(&window, &[&everything[..], &["Starting…"]].concat());
+            fake.world().recording_events.push(RecordingEvent::Started("/videos/Mien/talk".into()));
+            for secs in [4, 36_000] {
+                fake.world().recording = Some(Progress { elapsed: Duration::from_secs(secs), frames: 1, lost: 0 });
+                window.run_steps(3);
+                assert_top_bar_fits(&window, &[&everything[..], &["Recording", "Mark"]].concat());
+            }
+        }
+        let (_home, folder) = session();
+        let mut window = on_recording(&Fake::default(), &folder);
+        window.set_size(size.into());
+        window.run_steps(3);
+        assert_top_bar_fits(&window, &[&everything[..], &["Record", "Smoothing"]].concat());
+    }
+}
+
+#[test]
+fn with_room_the_top_bar_has_words_and_the_value_of_the_smoothing() {
+    let fake = Fake::with_camera();
+    let mut window = on_camera(&fake);
+    show(&mut window, &fake, 100, vec![face(1, Emotion::Happy)]);
+    let width = |window: &Window, name| window.get_by_label(name).rect().width();
+    assert!(width(&window, "Snapshot") > 60.0);
+    assert!(window.query_by_role(Role::SpinButton).is_some());
+    window.set_size([640.0, 480.0].into());
+    window.run_steps(3);
+    assert!(width(&window, "Snapshot") < 40.0);
+    assert!(window.query_by_role(Role::SpinButton).is_none());
+    assert!(window.query_by_role_and_label(Role::Slider, "Smoothing").is_some());
+}
+
 #[test]
 fn f_and_p_leave_the_picture_alone_and_escape_brings_the_panels_back() {
     for key in [Key::F, Key::P] {
@@ -152,9 +230,13 @@ fn f_and_p_leave_the_picture_alone_and_escape_brings_the_panels_back() {
         assert_shows(&window, "Esc brings the panels back");
         press(&mut window, Key::Escape);
         assert!(window.query_by_label("Settings").is_some() && has_timeline(&window));
+        assert!(!shows(&window, "Esc brings the panels back"), "they are back");
         press(&mut window, key);
+        assert_shows(&window, "Esc brings the panels back");
+        assert!(!shows(&window, "2 times"));
         press(&mut window, key);
         assert!(window.query_by_label("Settings").is_some(), "the same key brings them back too");
+        assert!(!shows(&window, "Esc brings the panels back"));
     }
 }
 

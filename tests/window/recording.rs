@@ -82,6 +82,10 @@ fn a_video_is_not_recorded_and_the_window_says_why() {
     press(&mut window, Key::R);
     assert_eq!(fake.take_orders(), []);
     assert_shows(&window, "Only cameras can be recorded");
+    press(&mut window, Key::K);
+    assert_shows(&window, "Marks can be set only in recordings, and only cameras can be recorded");
+    assert!(!shows(&window, "start one first"));
+    assert_eq!(fake.take_orders(), []);
 }
 
 #[test]

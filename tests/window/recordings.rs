@@ -267,6 +267,45 @@ fn it_is_analysed_again_only_when_that_is_asked_for_and_back_again() {
 }
 
 #[test]
+fn a_change_analyses_a_paused_frame_again_unless_its_results_are_recorded() {
+    let (_home, folder) = session();
+    for anew in [false, true] {
+        let fake = Fake::default();
+        let mut window = on_recording(&fake, &folder);
+        if anew {
+            click(&mut window, "Analyse again");
+            opened(&fake, &folder, &mut window);
+        }
+        show(&mut window, &fake, 1_000, vec![face(1, Emotion::Happy)]);
+        press(&mut window, Key::Space);
+        fake.take_commands();
+        click(&mut window, "Settings");
+        click(&mut window, "Haar");
+        let mut commands = fake.take_commands();
+        assert!(matches!(commands.remove(0), Command::SetDetection(_)));
+        assert_eq!(commands, if anew { vec![Command::Seek(Duration::from_secs(1))] } else { vec![] });
+    }
+}
+
+#[test]
+fn new_results_are_not_exported_and_the_window_names_the_command_that_writes_them() {
+    let (_home, folder) = session();
+    let fake = Fake::default();
+    let mut window = on_recording(&fake, &folder);
+    let is_off = |window: &Window| window.get_by_label("Export").accesskit_node().is_disabled();
+    assert!(!is_off(&window));
+    click(&mut window, "Analyse again");
+    opened(&fake, &folder, &mut window);
+    show(&mut window, &fake, 1_000, vec![face(1, Emotion::Fear)]);
+    assert!(is_off(&window), "it would write what was recorded");
+    window.get_by_label("Export").hover();
+    window.run_steps(8);
+    assert_shows(&window, "`mien replay FOLDER --again --headless --output RESULTS`");
+    click(&mut window, "Recorded results");
+    assert!(!is_off(&window));
+}
+
+#[test]
 fn an_export_says_where_its_files_are_and_they_have_the_names() {
     let (_home, folder) = session();
     let fake = Fake::default();

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers};
+use egui::{Key, Modifiers, Shape};
 use egui_kittest::kittest::Queryable as _;
 use mien::app::session::Source;
 use mien::emotion::Emotion;
-use mien::pipeline::{Command, Event};
+use mien::pipeline::{Command, Event, NetworkChoice};
 use mien::source::Shortfall;
 
 use super::driver::{
-    CLIP, CLIP_LENGTH, assert_shows, click, drop_file, on_camera, on_video, press, show, shows, until,
+    CLIP, CLIP_LENGTH, Window, assert_shows, click, drop_file, on_camera, on_video, press, show, shows, until,
 };
 use super::fake::{Fake, face};
 
@@ -32,6 +32,38 @@ fn a_video_has_its_length_and_position_and_can_be_sought() {
 }
 
 #[test]
+fn a_video_that_is_longer_than_it_declares_can_be_sought_as_far_as_it_was_shown() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    show(&mut window, &fake, 25_000, vec![]);
+    assert_shows(&window, "0:25.0 / 0:25.0");
+    show(&mut window, &fake, 5_000, vec![]);
+    assert_shows(&window, "0:05.0 / 0:25.0");
+    window.get_by_role_and_label(Role::Slider, "Position").set_value_accesskit(24.0);
+    window.run_steps(2);
+    assert_eq!(fake.take_commands(), [Command::Seek(Duration::from_secs(24))]);
+}
+
+/// Number of circles of this diameter that were painted.
+fn circles(window: &Window, diameter: f32) -> usize {
+    let is_one = |shape: &Shape| matches!(shape, Shape::Circle(circle) if circle.radius * 2.0 == diameter);
+    window.output().shapes.iter().filter(|clipped| is_one(&clipped.shape)).count()
+}
+
+#[test]
+fn a_face_that_was_found_once_is_a_point_in_the_timeline() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    let points = |window: &Window| circles(window, 5.0);
+    assert_eq!(points(&window), 0);
+    show(&mut window, &fake, 5_000, vec![face(1, Emotion::Happy)]);
+    assert_eq!(points(&window), 7, "one for each emotion");
+    // The next frame makes it a line.
+    show(&mut window, &fake, 5_040, vec![face(1, Emotion::Happy)]);
+    assert_eq!(points(&window), 0);
+}
+
+#[test]
 fn arrows_jump_in_a_video_that_plays_and_step_in_one_that_is_paused() {
     let fake = Fake::default();
     let mut window = on_video(&fake);
@@ -48,6 +80,50 @@ fn arrows_jump_in_a_video_that_plays_and_step_in_one_that_is_paused() {
     press(&mut window, Key::ArrowLeft);
     press(&mut window, Key::ArrowRight);
     assert_eq!(fake.take_commands(), [Command::Pause, Command::Step(-1), Command::Step(1)]);
+}
+
+#[test]
+fn another_network_or_detector_analyses_the_frame_on_which_a_video_is_paused_again() {
+    for paused in [true, false] {
+        let fake = Fake::default();
+        let mut window = on_video(&fake);
+        fake.event(Event::ClassifierReady);
+        show(&mut window, &fake, 5_400, vec![face(1, Emotion::Happy)]);
+        if paused {
+            press(&mut window, Key::Space);
+        }
+        assert_eq!(fake.take_commands(), if paused { vec![Command::Pause] } else { vec![] });
+        let again = if paused { vec![Command::Seek(Duration::from_millis(5_400))] } else { vec![] };
+
+        click(&mut window, "Model");
+        click(&mut window, "other");
+        let other = NetworkChoice { model: Some("other".to_owned()), ..NetworkChoice::default() };
+        assert_eq!(fake.take_commands(), [Command::SetNetwork(other)], "it isn't ready yet");
+        fake.event(Event::ClassifierReady);
+        window.run_steps(2);
+        assert_eq!(fake.take_commands(), again);
+        assert_eq!(shows(&window, "Paused"), paused);
+        show(&mut window, &fake, 5_400, vec![face(1, Emotion::Sad)]);
+
+        click(&mut window, "Settings");
+        click(&mut window, "Haar");
+        let mut commands = fake.take_commands();
+        assert!(matches!(commands.remove(0), Command::SetDetection(_)));
+        assert_eq!(commands, again);
+    }
+}
+
+#[test]
+fn at_the_end_of_a_video_another_network_leaves_it_at_the_end() {
+    let fake = Fake::default();
+    let mut window = on_video(&fake);
+    fake.event(Event::ClassifierReady);
+    show(&mut window, &fake, 19_960, vec![face(1, Emotion::Happy)]);
+    fake.event(Event::EndOfVideo);
+    fake.event(Event::ClassifierReady);
+    window.run_steps(2);
+    assert_eq!(fake.take_commands(), []);
+    assert_shows(&window, "End of video");
 }
 
 #[test]

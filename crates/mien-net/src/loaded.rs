@@ -9,6 +9,8 @@ use super::{CardError, ModelError, ModelSource, SpecError, load_weights};
 
 /// A kind of model: how to read its card `C`, and how to make the network `N` that a card describes.
 pub(super) struct Kind<C, N: ?Sized> {
+    /// The names of the shipped models of this kind.
+    pub shipped: fn() -> Vec<&'static str>,
     /// Reads and checks a card.
     pub card: fn(&str) -> Result<C, CardError>,
     /// Surveys the network before it is made.
@@ -40,7 +42,7 @@ impl<C, N: ?Sized> Kind<C, N> {
         device: Device,
         prepare: impl FnOnce(&mut N) -> Result<(), TchError>,
     ) -> Result<Loaded<C, N>, ModelError> {
-        let (bytes, card) = read(source)?;
+        let (bytes, card) = read(source, self.shipped)?;
         let model = || source.clone();
         let card = (self.card)(&card).map_err(|source| ModelError::Card { model: model(), source })?;
         let spec = |source| ModelError::Spec { model: model(), source };

@@ -19,7 +19,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use egui::accesskit::Live;
-use egui::{Align2, Area, Button, Context, Frame, Id, Margin, Order, Panel, Rect, Response, Ui, Vec2};
+use egui::{
+    Align2, Area, Button, Color32, Context, Frame, Id, Margin, Order, Panel, Rect, Response, TextStyle, Ui, Vec2,
+};
 
 pub(super) use self::picture::Screen;
 pub(super) use self::replay::being_typed;
@@ -254,6 +256,12 @@ fn name_choice(button: Response, name: &str, chosen: String) {
 /// Cuts a name to at most `longest` characters.
 fn shortened(name: String, longest: usize) -> String {
     if name.chars().count() <= longest { name } else { name.chars().take(longest - 1).chain(['…']).collect() }
+}
+
+/// Width of a text in one line.
+fn text_width(ui: &Ui, text: &str, style: &TextStyle) -> f32 {
+    let font = style.resolve(ui.style());
+    ui.painter().layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
 }
 
 /// The play button, the same in all bars.

@@ -1,9 +1,11 @@
 //! The buttons for recordings, marks and snapshots, the field for a mark's text, and the choice of the folder.
 
-use egui::{Align2, Area, Button, Context, Frame, Id, Key, Margin, Order, Rect, RichText, TextEdit, Ui, vec2};
+use egui::{
+    Align2, Area, Button, Context, Frame, Id, Key, Margin, Order, Rect, RichText, TextEdit, TextStyle, Ui, vec2,
+};
 
 use super::settings::Given;
-use super::{FROM_EDGE, SIGN_GAP, icon_button, top_bar};
+use super::{FROM_EDGE, SIGN_GAP, icon_button, text_width, top_bar};
 use crate::app::action::{Action, Asks};
 use crate::app::icons::Icon;
 use crate::app::keys::Shortcut;
@@ -18,6 +20,10 @@ const MARK_WIDTH: f32 = 260.0;
 /// Approximate width of what is beside that field. With less room, this is cut rather than the field.
 const BESIDE_MARK: f32 = 270.0;
 const SMALLEST_MARK_WIDTH: f32 = 80.0;
+
+/// Width of the button that marks a moment, and of the gap before it, with the word and with the icon alone.
+const MARK_BUTTON_WIDTH: f32 = 66.0;
+const MARK_ICON_WIDTH: f32 = 31.0;
 
 /// Maximum width of the folder's path in the settings.
 const PATH_WIDTH: f32 = 300.0;
@@ -45,6 +51,28 @@ fn video(blur: Option<Blur>) -> &'static str {
     }
 }
 
+/// What the button that starts or ends a recording says. `compact` is for the time while one runs.
+fn button_words(recording: &RecordingControl, compact: bool) -> String {
+    match &recording.state {
+        State::Off => "Record".to_owned(),
+        State::Starting => "Starting…".to_owned(),
+        State::On { .. } if compact => time(recording),
+        State::On { .. } => format!("Recording {}", time(recording)),
+        State::Ending { .. } => "Ending…".to_owned(),
+    }
+}
+
+/// Width that depends on the state of the recording: that of the words on its button, and of the button for marks.
+pub(super) fn width_of_state(ui: &Ui, recording: &RecordingControl, compact: bool) -> f32 {
+    let words = || text_width(ui, &button_words(recording, compact), &TextStyle::Button);
+    match (recording.is_on(), compact) {
+        (true, true) => SIGN_GAP + words() + MARK_ICON_WIDTH,
+        (true, false) => words() + MARK_BUTTON_WIDTH,
+        (false, true) => 0.0,
+        (false, false) => words(),
+    }
+}
+
 /// Buttons that start or end a recording, mark a moment, and save a picture.
 pub(super) fn buttons(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool, asks: &mut Asks) {
     if record_button(ui, shown, compact) {
@@ -68,24 +96,22 @@ pub(super) fn buttons(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool, as
 /// Returns whether it was clicked.
 fn record_button(ui: &mut Ui, shown: &top_bar::Shown<'_>, compact: bool) -> bool {
     let recording = shown.recording;
+    let words = button_words(recording, compact);
     let hint = |ui: &Ui, text: &str| Shortcut::Record.hint(ui.ctx(), text);
     let response = match &recording.state {
         State::Off => {
             let why_not = why_no_recording(shown.player);
-            let button = icon_button(ui, Icon::Record, "Record", compact, why_not.is_none());
+            let button = icon_button(ui, Icon::Record, &words, compact, why_not.is_none());
             let folder = shown.settings.recordings_folder(&recording.default_folder);
             let text = format!("Record {}, tables and marks to {}", video(recording.blur), folder.display());
             let button = button.on_hover_text(hint(ui, &text));
             button.on_disabled_hover_text(hint(ui, why_not.unwrap_or_default()))
         }
-        State::Starting => icon_button(ui, Icon::Record, "Starting…", compact, false),
-        State::Ending { .. } => icon_button(ui, Icon::Record, "Ending…", compact, false),
+        State::Starting | State::Ending { .. } => icon_button(ui, Icon::Record, &words, compact, false),
         State::On { folder } => {
-            let time = time(recording);
-            let words = if compact { time.clone() } else { format!("Recording {time}") };
             let button = Button::selectable(true, (Icon::Record.atom_in(theme::RECORDING), words)).gap(SIGN_GAP);
             let text = format!("End the recording in {}", folder.display());
-            let response = ui.add(button).accessible_name(format!("Recording {time}, press to end"));
+            let response = ui.add(button).accessible_name(format!("Recording {}, press to end", time(recording)));
             response.on_hover_text(hint(ui, &text))
         }
     };

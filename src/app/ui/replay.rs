@@ -34,6 +34,10 @@ const BEHIND_NAME: f32 = 48.0;
 const NARROW_PADDING: f32 = 6.0;
 const NARROW_SPACING: f32 = 4.0;
 
+/// Why new results can't be exported, and what writes them.
+const ONLY_RECORDED: &str = "Only recorded results can be exported here. New ones are written by `mien replay FOLDER \
+                             --again --headless --output RESULTS`, with --model and other options as chosen here";
+
 /// A person in the list.
 struct Person {
     id: FaceId,
@@ -150,7 +154,8 @@ impl Section<'_> {
                 None => {
                     let why = "Write a table with the names, a video with the boxes, and the marks to the folder “exports” \
                                in the recording";
-                    if ui.button("Export").on_hover_text(why).clicked() {
+                    let export = ui.add_enabled(results(Some(recorded)).is_some(), Button::new("Export"));
+                    if export.on_disabled_hover_text(ONLY_RECORDED).on_hover_text(why).clicked() {
                         self.asks.push(Action::Export);
                     }
                 }

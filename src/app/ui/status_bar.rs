@@ -1,7 +1,8 @@
 //! The status bar: the mode of the source, frame rates, the age of labels.
 
-use egui::{Color32, RichText, TextStyle, Ui};
+use egui::{RichText, TextStyle, Ui};
 
+use super::text_width;
 use crate::app::player::{Phase, Player};
 use crate::app::record::RecordingControl;
 use crate::app::replay::Replay;
@@ -44,7 +45,7 @@ pub(super) fn show(ui: &mut Ui, player: &Player, results: Option<&Replay>, recor
         ui.spacing_mut().item_spacing.x = 0.0;
         for (i, (part, color)) in shown.into_iter().enumerate() {
             let separator = if i > 0 { SEPARATOR } else { "" };
-            if width(ui, &format!("{separator}{}", part.text)) > ui.available_width() {
+            if text_width(ui, &format!("{separator}{}", part.text), &TextStyle::Small) > ui.available_width() {
                 break;
             }
             ui.label(RichText::new(separator).small().weak());
@@ -53,12 +54,6 @@ pub(super) fn show(ui: &mut Ui, player: &Player, results: Option<&Replay>, recor
             ui.label(text).on_hover_text(part.hint);
         }
     });
-}
-
-/// Width of small text.
-fn width(ui: &Ui, text: &str) -> f32 {
-    let font = TextStyle::Small.resolve(ui.style());
-    ui.painter().layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
 }
 
 struct Part {

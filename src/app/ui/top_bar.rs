@@ -1,10 +1,12 @@
 //! The top bar: the source, playback, recording, view and network.
 
+use std::path::Path;
+
 use egui::containers::menu::{MenuButton, MenuConfig};
-use egui::{Align, Button, Layout, MenuBar, PopupCloseBehavior, Slider, Ui};
+use egui::{Align, AtomExt as _, Button, Layout, MenuBar, PopupCloseBehavior, Slider, TextStyle, Ui, UiBuilder};
 
 use super::settings::seconds_or_off;
-use super::{Panes, SIGN_GAP, icon_button, name_choice, play_button, record, shortened};
+use super::{Panes, SIGN_GAP, icon_button, name_choice, play_button, record, shortened, text_width};
 use crate::app::action::{Action, Asks, Pane};
 use crate::app::discovery::Discovery;
 use crate::app::icons::Icon;
@@ -16,12 +18,25 @@ use crate::app::settings::{LONGEST_SMOOTHING_SECS, Settings};
 use crate::classes::Classes;
 use crate::recording::Metadata;
 
-/// Below this width of the bar, buttons show their icon without the word.
-const ROOM_FOR_WORDS: f32 = 1080.0;
+/// Widths of the left and the right part of the bar, a few points more than they need. What varies is left out: all names,
+/// and what depends on the recording. With icons alone, so is the slider.
+const WITH_WORDS: [f32; 2] = [680.0, 184.0];
+const WITH_ICONS: [f32; 2] = [240.0, 148.0];
 
-/// Maximum length of the source's name, with and without that room.
-const NAME_LENGTH: usize = 32;
-const SHORT_NAME_LENGTH: usize = 14;
+/// Maximum width of the source's name, with words and with icons alone.
+const NAME_WIDTH: f32 = 230.0;
+const SHORT_NAME_WIDTH: f32 = 110.0;
+
+/// Minimum width of the source's name with icons alone.
+const SMALLEST_NAME_WIDTH: f32 = 24.0;
+
+/// Maximum length of the names of the device and the network, with words and with icons alone.
+const NAME_LENGTH: usize = 14;
+const SHORT_NAME_LENGTH: usize = 10;
+
+/// Room that a long name leaves to the slider with icons alone. Narrower than the minimum, the slider is left out.
+const ROOM_FOR_SLIDER: f32 = 40.0;
+const SMALLEST_SLIDER: f32 = 28.0;
 
 /// Minimum width of the source menu.
 const MENU_WIDTH: f32 = 240.0;
@@ -40,7 +55,7 @@ pub(super) struct Shown<'a> {
 }
 
 pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, asks: &mut Asks) {
-    let compact = ui.available_width() < ROOM_FOR_WORDS;
+    let Fit { compact, name, right } = Fit::of(ui, shown);
     MenuBar::new().ui(ui, |ui| {
         // Dim the selection colour, so that active switches don't outshine the picture.
         let visuals = ui.visuals_mut();
@@ -50,26 +65,74 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown<'_>, asks: &mut Asks) {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.spacing_mut().button_padding.x = 6.0;
         }
-        shown.source_menu(ui, compact, asks);
-        shown.run_buttons(ui, compact, asks);
-        record::buttons(ui, shown, compact, asks);
-        shown.view_buttons(ui, compact, asks);
-        shown.smoothing_slider(ui, compact, asks);
+        let bar = ui.available_rect_before_wrap();
+        let left = UiBuilder::new().max_rect(bar.with_max_x(bar.right() - right));
+        ui.scope_builder(left.layout(Layout::left_to_right(Align::Center)), |ui| {
+            shown.source_menu(ui, name, asks);
+            shown.run_buttons(ui, compact, asks);
+            record::buttons(ui, shown, compact, asks);
+            shown.view_buttons(ui, compact, asks);
+            shown.smoothing_slider(ui, compact, asks);
+        });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| shown.right_buttons(ui, compact, asks));
     });
 }
 
+/// How the bar is laid out, so that its parts fit beside each other.
+struct Fit {
+    /// Whether buttons show their icon without the word.
+    compact: bool,
+    /// Room for the source's name.
+    name: f32,
+    /// Room for the right part.
+    right: f32,
+}
+
+impl Fit {
+    /// With words if there is room for them and for a short name.
+    fn of(ui: &Ui, shown: &Shown<'_>) -> Self {
+        let [left, right] = Self::rest(ui, shown, false);
+        let name = ui.available_width() - left - right;
+        let (_, words) = shown.source_name();
+        if name >= text_width(ui, &words, &TextStyle::Button).min(SHORT_NAME_WIDTH) {
+            return Self { compact: false, name: name.min(NAME_WIDTH), right };
+        }
+        let [left, right] = Self::rest(ui, shown, true);
+        let name = ui.available_width() - left - right - ROOM_FOR_SLIDER;
+        Self { compact: true, name: name.clamp(SMALLEST_NAME_WIDTH, SHORT_NAME_WIDTH), right }
+    }
+
+    /// Widths of the left part without the source's name, and of the right part.
+    fn rest(ui: &Ui, shown: &Shown<'_>, compact: bool) -> [f32; 2] {
+        let [left, right] = if compact { WITH_ICONS } else { WITH_WORDS };
+        let width = |name: String| text_width(ui, &shortened(name, longest_name(compact)), &TextStyle::Button);
+        let names = width(shown.device_name()) + width(shown.model_name());
+        [left + record::width_of_state(ui, shown.recording, compact), right + names]
+    }
+}
+
+/// Maximum length of the names of the device and the network.
+fn longest_name(compact: bool) -> usize {
+    if compact { SHORT_NAME_LENGTH } else { NAME_LENGTH }
+}
+
 impl Shown<'_> {
-    fn source_menu(&self, ui: &mut Ui, compact: bool, asks: &mut Asks) {
-        let (icon, name) = match &self.player.source {
+    /// The source's icon and name.
+    fn source_name(&self) -> (Icon, String) {
+        match &self.player.source {
             Some(Source::Video(path) | Source::Recording { folder: path, .. }) => (
                 Icon::Open,
                 path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
             ),
             Some(Source::Camera(device)) => (Icon::Camera, self.discovery.camera_name(device)),
             None => (Icon::Camera, "Choose a source".to_owned()),
-        };
-        let words = shortened(name.clone(), if compact { SHORT_NAME_LENGTH } else { NAME_LENGTH });
+        }
+    }
+
+    /// The source's menu. `room` is the maximum width of the name on its button.
+    fn source_menu(&self, ui: &mut Ui, room: f32, asks: &mut Asks) {
+        let (icon, name) = self.source_name();
+        let words = name.clone().atom_max_width(room);
         let (response, _) = menu_button((icon.atom(), words)).ui(ui, |ui| self.source_choices(ui, asks));
         if response.clicked() {
             // Cameras plugged in since the last look belong in the list.
@@ -179,23 +242,35 @@ impl Shown<'_> {
         }
     }
 
-    /// The smoothing. Disabled for recorded results, whose own smoothing it shows.
+    /// The smoothing, in the room that is left. Disabled for recorded results, whose own smoothing it shows.
     fn smoothing_slider(&self, ui: &mut Ui, compact: bool, asks: &mut Asks) {
         let recorded = self.results.map(|metadata| metadata.smoothing_secs as f32);
         let mut secs = recorded.unwrap_or(self.settings.smoothing_secs);
         let why = "Evens out the probabilities over this time: higher is calmer, lower is quicker, 0 is off";
         ui.add_enabled_ui(recorded.is_none(), |ui| {
-            ui.spacing_mut().slider_width = if compact { 48.0 } else { 90.0 };
             if !compact {
                 ui.label("Smoothing").on_hover_text(why);
             }
+            let (room, widest) = (ui.available_width(), if compact { 48.0 } else { 90.0 });
+            if room < SMALLEST_SLIDER {
+                return;
+            }
+            let spacing = ui.spacing();
+            let value = text_width(ui, "0.00 s", &TextStyle::Button) + 2.0 * spacing.button_padding.x;
+            let beside = spacing.item_spacing.x + value.max(spacing.interact_size.x);
+            let has_value = room >= widest + beside;
+            // Where there is no room for the value, the hover text has it.
+            let shown = seconds_or_off(f64::from(secs));
+            let hint = if has_value { why.to_owned() } else { format!("{shown}. {why}") };
+            ui.spacing_mut().slider_width = room.min(widest);
             let slider = Slider::new(&mut secs, 0.0..=LONGEST_SMOOTHING_SECS)
                 .step_by(0.05)
+                .show_value(has_value)
                 .custom_formatter(|secs, _| seconds_or_off(secs))
                 .custom_parser(|text| text.trim().trim_end_matches('s').trim().parse().ok());
             let response = ui.add(slider).accessible_name("Smoothing");
             let response = response.on_disabled_hover_text("The smoothing when this was recorded");
-            if response.on_hover_text(why).changed() {
+            if response.on_hover_text(hint).changed() {
                 asks.change(self.settings, |settings| settings.smoothing_secs = secs);
             }
         });
@@ -220,29 +295,34 @@ impl Shown<'_> {
         if response.accessible_name("Settings").clicked() {
             asks.push(Action::Toggle(Pane::Settings));
         }
-        match self.results {
-            // Recorded results need no network; show the one used then.
-            Some(metadata) => {
-                for (text, name) in [(&metadata.network_device, "Device"), (&metadata.model, "Model")] {
-                    let text = shortened(text.clone(), SHORT_NAME_LENGTH);
-                    let button = ui.add_enabled(false, Button::new(text)).accessible_name(name);
-                    button.on_disabled_hover_text(format!("{name} when this was recorded"));
-                }
-            }
-            None => {
-                self.device_menu(ui, asks);
-                self.model_menu(ui, asks);
-            }
+        let longest = longest_name(compact);
+        if self.results.is_none() {
+            self.device_menu(ui, longest, asks);
+            self.model_menu(ui, longest, asks);
+            return;
+        }
+        // Recorded results need no network; show the one used then.
+        for (text, name) in [(self.device_name(), "Device"), (self.model_name(), "Model")] {
+            let button = ui.add_enabled(false, Button::new(shortened(text, longest))).accessible_name(name);
+            button.on_disabled_hover_text(format!("{name} when this was recorded"));
         }
     }
 
-    fn device_menu(&self, ui: &mut Ui, asks: &mut Asks) {
+    /// The device that is chosen, or that of the recorded results.
+    fn device_name(&self) -> String {
+        if let Some(metadata) = self.results {
+            return metadata.network_device.clone();
+        }
         let current = self.settings.device;
-        let devices = &self.discovery.devices;
-        let name = devices.iter().find(|d| d.choice == current).map_or_else(|| current.to_string(), |d| d.name.clone());
-        let (response, _) = menu_button(name.clone()).ui(ui, |ui| {
-            for device in devices {
-                let button = Button::selectable(device.choice == current, device.name.as_str());
+        let chosen = self.discovery.devices.iter().find(|device| device.choice == current);
+        chosen.map_or_else(|| current.to_string(), |device| device.name.clone())
+    }
+
+    fn device_menu(&self, ui: &mut Ui, longest: usize, asks: &mut Asks) {
+        let name = self.device_name();
+        let (response, _) = menu_button(shortened(name.clone(), longest)).ui(ui, |ui| {
+            for device in &self.discovery.devices {
+                let button = Button::selectable(device.choice == self.settings.device, device.name.as_str());
                 let response = ui.add_enabled(device.unavailable.is_none(), button);
                 let response = match &device.unavailable {
                     Some(reason) => response.on_disabled_hover_text(reason),
@@ -256,14 +336,26 @@ impl Shown<'_> {
         name_choice(response.on_hover_text("Where the network runs"), "Device", name);
     }
 
-    fn model_menu(&self, ui: &mut Ui, asks: &mut Asks) {
-        let models = &self.discovery.models;
-        let current = self.settings.model.clone().or_else(|| models.first().map(|m| m.key.clone()));
-        let name = current.clone().unwrap_or_else(|| "Model".to_owned());
-        let name = std::path::Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into());
-        let (response, _) = menu_button(shortened(name.clone(), SHORT_NAME_LENGTH)).ui(ui, |ui| {
-            for model in models {
-                let button = Button::selectable(Some(&model.key) == current.as_ref(), model.key.as_str());
+    /// Name or path of the network that is chosen.
+    fn chosen_model(&self) -> Option<&str> {
+        let default = || self.discovery.models.first().map(|model| model.key.as_str());
+        self.settings.model.as_deref().or_else(default)
+    }
+
+    /// The network that is chosen, or that of the recorded results.
+    fn model_name(&self) -> String {
+        if let Some(metadata) = self.results {
+            return metadata.model.clone();
+        }
+        let name = self.chosen_model().unwrap_or("Model");
+        Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into())
+    }
+
+    fn model_menu(&self, ui: &mut Ui, longest: usize, asks: &mut Asks) {
+        let (current, name) = (self.chosen_model(), self.model_name());
+        let (response, _) = menu_button(shortened(name.clone(), longest)).ui(ui, |ui| {
+            for model in &self.discovery.models {
+                let button = Button::selectable(Some(model.key.as_str()) == current, model.key.as_str());
                 if ui.add(button).on_hover_text(&model.description).clicked() {
                     asks.change(self.settings, |settings| settings.model = Some(model.key.clone()));
                 }

@@ -9,6 +9,7 @@ use super::{COARSEST, DetectionNetwork, FacesCard, FoundFace, OUTPUTS, STRIDES, 
 
 /// How detectors are loaded.
 const DETECTOR: loaded::Kind<FacesCard, dyn DetectionNetwork> = loaded::Kind {
+    shipped: || ModelSource::shipped_detectors().collect(),
     card: FacesCard::from_toml,
     survey: |card| card.network.survey_detector(),
     make: |card, path| card.network.make_detector(path),
