@@ -22,8 +22,11 @@ pub fn moment(time: Duration) -> String {
     clock((time.as_millis() / 100) as f64 / 10.0, 1)
 }
 
-/// Formats how long something took or may take: `59 min`, `1 h 50 min`.
+/// Formats how long something took or may take: `90 s`, `59 min`, `1 h 50 min`.
 pub fn hours_and_minutes(secs: f64) -> String {
+    if secs < 119.5 {
+        return format!("{secs:.0} s");
+    }
     let minutes = (secs / 60.0).round() as u64;
     if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
 }
@@ -65,8 +68,9 @@ mod tests {
     }
 
     #[test]
-    fn what_took_long_is_told_in_hours_and_minutes() {
-        assert_eq!([59.0, 6606.0, 7200.0].map(hours_and_minutes), ["1 min", "1 h 50 min", "2 h 00 min"]);
+    fn what_took_long_is_told_in_hours_and_minutes_and_what_did_not_in_seconds() {
+        assert_eq!([120.0, 6606.0, 7200.0].map(hours_and_minutes), ["2 min", "1 h 50 min", "2 h 00 min"]);
+        assert_eq!([0.006, 59.4, 119.4, 119.6].map(hours_and_minutes), ["0 s", "59 s", "119 s", "2 min"]);
     }
 
     #[test]

@@ -13,8 +13,8 @@
 
 // Modules that are separate crates, so that the compiler enforces their boundaries.
 pub use mien_core::{
-    bounded, classes, contrast, crop, detection, digits, emotion, face, landmarks, pixels, prior, probabilities,
-    quality, smooth, track, verdict, whole,
+    bounded, classes, columns, contrast, crop, detection, digits, emotion, face, landmarks, pixels, prior,
+    probabilities, quality, smooth, track, verdict, whole,
 };
 pub use mien_lab as lab;
 pub use mien_net::{self as net, classify, device, torch};

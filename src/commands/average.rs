@@ -28,7 +28,7 @@ pub struct AverageArgs {
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', value_parser = above_zero)]
     counts: Vec<f64>,
 
-    /// The file to write; the card goes beside it
+    /// The file to write, which must not exist yet; the card goes beside it
     #[arg(long, value_name = "FILE.safetensors")]
     output: PathBuf,
 }
@@ -37,12 +37,17 @@ impl AverageArgs {
     /// Averages the models, writes weights and card, and prints a description.
     ///
     /// # Errors
-    /// When a model can't be loaded, the models don't fit together, or the result can't be written.
+    /// When the output exists already, a model can't be loaded, the models don't fit together, or the result can't be written.
     pub fn run(&self) -> anyhow::Result<()> {
         let name = match (self.output.file_stem().and_then(|stem| stem.to_str()), self.output.extension()) {
             (Some(name), Some(extension)) if extension == "safetensors" => name.to_owned(),
             _ => bail!("--output has to name a .safetensors file, such as mean.safetensors"),
         };
+        // Weights are never replaced: what is there may be the only copy, a run's own or one of the models to average.
+        let card_file = self.output.with_extension("toml");
+        if let Some(file) = [&self.output, &card_file].into_iter().find(|file| file.exists()) {
+            bail!("{} already exists: choose another name", file.display());
+        }
         let (first, others) = self.parts()?;
         let (store, card) = average(&first, &others).context("can't average the models")?;
         let description = describe(&card);

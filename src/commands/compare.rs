@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::clock::hours_and_minutes;
-use crate::console::{print, print_json};
+use crate::console::{print, print_json, tell};
 use crate::lab::datasets::WITH_VOTES;
 use crate::lab::plots::{Bars, Quantity, Series};
 use crate::lab::recipe::{Published, PublishedSplit, RecipeList, Scheduled};
@@ -20,7 +20,7 @@ use crate::net::{Ending, ModelSource};
 /// measured by `mien evaluate --record` shows its best epoch on PublicTest.
 #[derive(Args, Debug)]
 pub struct CompareArgs {
-    /// Folders of runs, models or cards, or shipped models by name
+    /// Folders of runs, models or cards, or shipped models by name; of several, folders without a model are left out and named
     #[arg(required_unless_present = "all", value_name = "RUN")]
     runs: Vec<ModelSource>,
 
@@ -60,14 +60,28 @@ impl CompareArgs {
             None => vec![],
         };
         for source in &self.runs {
-            runs.extend(read_runs(source)?);
+            match read_runs(source) {
+                Ok(read) => runs.extend(read),
+                // `runs/*` names trainings in their first epoch too.
+                Err(error) if self.runs.len() > 1 && error.is_of_empty_folder() => tell(&format!("left out: {error}")),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if runs.is_empty() {
+            bail!("none of these folders holds a model to compare");
         }
         if let Some(path) = &self.plot {
             chart("Accuracies of all models", &runs).draw()?.save(path)?;
         }
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
-            for (source, runs) in by_source(&runs) {
+            let sources = by_source(&runs);
+            if sources.is_empty() {
+                tell(
+                    "no run has a published figure (`[published]` in its recipe): --plots draws nothing; --plot draws all",
+                );
+            }
+            for (source, runs) in sources {
                 chart(source, &runs).draw()?.save(&folder.join(format!("{}.png", file_name(source))))?;
             }
         }
@@ -84,12 +98,16 @@ pub(super) fn runs_of(list: &Path, given: Option<&Path>) -> PathBuf {
     given.map_or_else(|| Path::new("runs").join(list.file_stem().unwrap_or_default()), Path::to_owned)
 }
 
-/// Prints the table of a list's runs.
+/// Prints the table of a list's runs, of which those at the places `failed` have just failed.
 ///
 /// # Errors
 /// When a card can't be read.
-pub(super) fn show_list(list: &[Scheduled], runs: &Path) -> anyhow::Result<()> {
-    print(&table(&read_list(list, runs)?))
+pub(super) fn show_list(list: &[Scheduled], runs: &Path, failed: &[usize]) -> anyhow::Result<()> {
+    let mut runs = read_list(list, runs)?;
+    for (place, run) in runs.iter_mut().enumerate() {
+        run.failed = failed.contains(&place);
+    }
+    print(&table(&runs))
 }
 
 /// The runs that reproduce a published experiment, grouped by its source, in the order in which the sources first appear.
@@ -181,6 +199,7 @@ fn macro_f1(figure: Option<&Figure>) -> Option<String> {
 fn epochs(run: &ComparedRun) -> String {
     let planned = run.epochs_planned.map_or_else(String::new, |planned| format!("/{planned}"));
     let ending = match run.ending {
+        _ if run.failed => ", failed",
         Some(Ending::StoppedEarly) => ", stopped early",
         Some(Ending::BudgetSpent) => ", time spent",
         Some(Ending::Finished) => "",
@@ -311,6 +330,7 @@ mod tests {
             epochs: 3,
             epochs_planned: Some(60),
             ending: Some(Ending::BudgetSpent),
+            failed: false,
             wall_seconds: 61.0,
             machine: String::new(),
             public: None,
@@ -339,6 +359,13 @@ mod tests {
     }
 
     #[test]
+    fn a_training_that_has_failed_is_not_called_one_that_did_not_run() {
+        let not_begun = ComparedRun { epochs: 0, ending: None, ..run("JAFFE") };
+        assert_eq!(epochs(&not_begun), "0/60, not run");
+        assert_eq!(epochs(&ComparedRun { failed: true, ..not_begun }), "0/60, failed");
+    }
+
+    #[test]
     fn columns_stay_aligned_however_long_a_cell_is() {
         let runs =
             [run("CK+48, JAFFE, KDEF and FER2013: Training to learn from"), run("JAFFE: Training to learn from")];
@@ -354,7 +381,7 @@ mod tests {
         let text = markdown(&[run("JAFFE (213 faces cut out by centre): Training to learn from")]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert_eq!(lines[2], "| a\\|b | 4.47 M | JAFFE | 3/60, time spent | 1 min |");
+        assert_eq!(lines[2], "| a\\|b | 4.47 M | JAFFE | 3/60, time spent | 61 s |");
         assert_eq!(lines[0].matches('|').count(), lines[1].matches('|').count());
     }
 }

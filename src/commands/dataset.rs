@@ -110,10 +110,10 @@ fn chart(summary: &Summary) -> Bars {
 fn text(summary: &Summary) -> String {
     let longest = summary.labels.longest();
     let mut out = Out { text: String::new(), width: NAMES.max(longest + 1) };
-    out.line(&format!("{}: {} pictures", summary.name, summary.pictures));
+    out.line(&format!("{}: {}", summary.name, pictures(summary.pictures)));
     out.line(&format!("split: {}", summary.division));
     for skipped in &summary.skipped {
-        out.line(&format!("left out: {} pictures, {}", skipped.count, skipped.reason));
+        out.line(&format!("left out: {}, {}", pictures(skipped.count), skipped.reason));
     }
     out.line("");
     counts(&mut out, summary);
@@ -126,6 +126,11 @@ fn text(summary: &Summary) -> String {
         places(&mut out, landmarks);
     }
     out.text
+}
+
+/// A number of pictures.
+fn pictures(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "picture" } else { "pictures" })
 }
 
 /// Lines of text, with the width of the tables' first column.

@@ -39,9 +39,7 @@ pub(super) struct Sleep {
 
 impl fmt::Display for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secs = self.lasted.as_secs();
-        let lasted = if secs < 60 { format!("{secs} s") } else { hours_and_minutes(self.lasted.as_secs_f64()) };
-        write!(f, "the computer slept for {lasted}")
+        write!(f, "the computer slept for {}", hours_and_minutes(self.lasted.as_secs_f64()))
     }
 }
 

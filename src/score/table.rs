@@ -2,9 +2,7 @@
 
 use crate::bounded::Rows;
 use crate::clock;
-
-/// What may separate columns, the usual comma last. Spreadsheets write semicolons where decimals have commas.
-const SEPARATORS: [u8; 3] = [b'\t', b';', b','];
+use crate::columns::{is_called, reader, separator, with_point};
 
 /// The names of the needed columns: start, end, and what is displayed.
 const COLUMNS: [&[&str]; 3] = [&["start"], &["end"], &["emotion", "class"]];
@@ -34,7 +32,7 @@ pub(super) struct Row {
 impl<'a> Table<'a> {
     /// Finds the needed columns in the first line.
     pub fn of(text: &'a str) -> Result<Self, String> {
-        let separator = separator(text);
+        let separator = separator(text.as_bytes(), &COLUMNS);
         let mut rows = Rows::new(&reader(separator), text.as_bytes());
         let header = rows.headers().map_err(|error| error.to_string())?;
         let columns = header.len();
@@ -66,35 +64,16 @@ impl<'a> Table<'a> {
         Ok(Row { line, start, end, label: label.to_owned() })
     }
 
-    /// The seconds of a time. Decimals may have a comma only where semicolons separate columns: elsewhere, 1,500 could be a thousand and
-    /// a half.
+    /// The seconds of a time.
     fn seconds(&self, word: &str) -> Result<f64, String> {
-        let read =
-            if self.separator == b';' { clock::media_time(&word.replace(',', ".")) } else { clock::media_time(word) };
+        let read = clock::media_time(&with_point(word, self.separator));
         read.map(|time| time.as_secs_f64()).map_err(|problem| format!("“{word}” {problem}"))
     }
 }
 
-/// Options to read a table whose columns are separated like this.
-fn reader(separator: u8) -> csv::ReaderBuilder {
-    let mut reader = csv::ReaderBuilder::new();
-    // The number of columns is checked by `Table::row`, with words for the user.
-    reader.delimiter(separator).trim(csv::Trim::All).flexible(true);
-    reader
-}
-
-/// The separator with which the first line has the most of the needed columns.
-fn separator(text: &str) -> u8 {
-    let needed = |header: &csv::StringRecord| COLUMNS.iter().filter(|names| place(header, names).is_ok()).count();
-    // A line that can't be read is reported when the table is read.
-    let found = |separator: u8| Rows::new(&reader(separator), text.as_bytes()).headers().map_or(0, needed);
-    SEPARATORS.into_iter().max_by_key(|separator| found(*separator)).unwrap_or(b',')
-}
-
 /// Which column has one of these names, in capital or small letters.
 fn place(header: &csv::StringRecord, names: &[&str]) -> Result<usize, String> {
-    let is_called = |column: &str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
-    let mut found = header.iter().enumerate().filter(|(_, column)| is_called(column)).map(|(place, _)| place);
+    let mut found = header.iter().enumerate().filter(|(_, column)| is_called(column, names)).map(|(place, _)| place);
     let called = names.join(" or ");
     match (found.next(), found.next()) {
         (Some(place), None) => Ok(place),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::table::{Row, Table};
 use crate::bounded;
 use crate::classes::{Classes, Word};
+use crate::columns::NOT_UTF8;
 
 /// Largest size of the table in bytes: about a million rows.
 const MOST_BYTES: u64 = 32 << 20;
@@ -104,7 +105,7 @@ impl Truth {
         let noun = classes.noun();
         let unusable = |problem: String| TruthError::Row { path: path.to_owned(), problem, noun };
         let text = bounded::read_text(path, MOST_BYTES).map_err(|source| match source.kind() {
-            io::ErrorKind::InvalidData => unusable("it isn't UTF-8 text; in Excel, save it as “CSV UTF-8”".to_owned()),
+            io::ErrorKind::InvalidData => unusable(NOT_UTF8.to_owned()),
             _ => TruthError::Read { path: path.to_owned(), source, noun },
         })?;
         Self::parse(&text, classes).map_err(unusable)

@@ -86,7 +86,9 @@ fn a_recipe_names_its_classes_and_card_figures_and_tables_carry_them() {
         "--record",
         "--calibrate",
     ]);
-    let report = json_of(evaluate.arg("--plot").arg(folder.path().join("confusion.png")));
+    let recorded = evaluate.arg("--plot").arg(folder.path().join("confusion.png")).assert().success();
+    let recorded = recorded.stderr(contains("the model's default prior is now uniform, no longer training"));
+    let report: serde_json::Value = serde_json::from_slice(&recorded.get_output().stdout).unwrap();
     assert_eq!(report["labels"], serde_json::json!(["tired", "wide awake"]));
     assert_eq!(
         (&report["per_class"][1]["class"], &report["per_class"][1]["support"]),

@@ -56,7 +56,9 @@ fn a_data_set_is_counted_shown_and_kept_decoded() {
         .args([&data, Path::new("--sheet"), &sheet, Path::new("--chart"), &chart, Path::new("--no-cache")])
         .assert()
         .success()
-        .stdout(contains("CK+48: 120 pictures").and(contains("by person")).and(contains("1 pictures, contempt")));
+        .stdout(
+            contains("CK+48: 120 pictures").and(contains("by person")).and(contains("left out: 1 picture, contempt")),
+        );
     for picture in [sheet, chart] {
         assert!(fs::read(&picture).unwrap().starts_with(b"\x89PNG"), "{}", picture.display());
     }

@@ -167,6 +167,23 @@ fn shipped_models_are_compared_by_name() {
 }
 
 #[test]
+fn folders_without_a_model_are_left_out_of_a_comparison_of_several() {
+    let folder = TempDir::new().unwrap();
+    for name in ["begun", "folds/fold-1"] {
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    let compare = |runs: &[&str]| mien().current_dir(folder.path()).arg("compare").args(runs).assert();
+    compare(&["begun", "mien", "folds"])
+        .success()
+        .stdout(contains("mien").and(contains("begun").not()))
+        .stderr(contains("left out: begun holds no model").and(contains("mien evaluate --folds folds")));
+    compare(&["begun"]).code(1).stderr(contains("begun holds no model"));
+    compare(&["begun", "folds"]).code(1).stderr(contains("none of these folders holds a model"));
+    // No run reproduces a published figure.
+    compare(&["mien", "--plots", "charts"]).success().stderr(contains("--plots draws nothing"));
+}
+
+#[test]
 fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("new/mean.safetensors");
@@ -178,8 +195,17 @@ fn the_mean_of_models_is_a_model_with_a_card_of_its_own() {
         .stdout(contains("mien-votes (3), mien-labels (1)"));
     // Building a network draws from the random generator, on which reproducible trainings in other tests depend.
     let _alone = generator();
-    let model = Model::load(&ModelSource::File(output), tch::Device::Cpu, Precision::F32).unwrap();
+    let model = Model::load(&ModelSource::File(output.clone()), tch::Device::Cpu, Precision::F32).unwrap();
     assert_eq!((model.card.name.as_str(), model.card.mean_of.len()), ("mean", 2));
+
+    // Weights and cards that are there are never replaced, not even by a mean of themselves.
+    let before = std::fs::read(&output).unwrap();
+    let again = |output: &Path| mien().args(["average", "mien", "--output"]).arg(output).assert().code(1);
+    again(&output).stderr(contains("mean.safetensors already exists: choose another name"));
+    assert!(std::fs::read(&output).unwrap() == before);
+    std::fs::write(folder.path().join("other.toml"), "name = \"other\"").unwrap();
+    again(&folder.path().join("other.safetensors")).stderr(contains("other.toml already exists"));
+    assert!(!folder.path().join("other.safetensors").exists());
 
     let refused = |arguments: &[&str], reason: &str| {
         mien().arg("average").args(arguments).assert().failure().stderr(contains(reason.to_owned()));

@@ -62,6 +62,8 @@ fn each_picture_is_judged_by_the_network_that_never_saw_its_person() {
     evaluate(&[&other], &[]).code(1).stderr(contains("has no folds"));
     std::fs::remove_dir_all(run.join("fold-2")).unwrap();
     evaluate(&[&ck], &[]).code(1).stderr(contains("fold-2"));
+    std::fs::remove_dir_all(run.join("fold-1")).unwrap();
+    evaluate(&[&ck], &[]).code(1).stderr(contains("run holds no folds"));
 }
 
 #[test]

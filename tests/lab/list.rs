@@ -148,7 +148,16 @@ fn what_a_list_can_not_use_is_told_and_a_recipe_that_fails_stops_no_other() {
     refused(&["--data", "JAFFE=fer2013.csv"], "the names are FER2013 and KDEF");
     refused(&["--data", "FER2013=fer2013.csv"], "“FER2013” is given twice");
     refused(&["--data", "KDEF=nowhere"], "there is no nowhere");
-    mien().current_dir(folder).args(["train", "list.toml", "--data", "fer2013.csv"]).assert().code(1);
+    let swapped = |arguments: &[&str], word: &str| {
+        let mut command = mien();
+        command.current_dir(folder).arg("train").args(arguments).args(["--data", "fer2013.csv"]);
+        command.assert().code(1).stderr(contains(word.to_owned()));
+    };
+    swapped(&["list.toml"], "list.toml is a list of recipes: give it with --all");
+    swapped(
+        &["--all", "labels.toml"],
+        "labels.toml has no `[[recipes]]`, so it is no list; if it is a recipe, leave out --all",
+    );
     mien()
         .current_dir(folder)
         .args(["recipe", "check", "list.toml"])
@@ -168,7 +177,7 @@ fn what_a_list_can_not_use_is_told_and_a_recipe_that_fails_stops_no_other() {
             .and(contains("1 of 3 recipes failed")),
     );
     fs::remove_file(place).unwrap();
-    let failed = train(folder, &["--data", "KDEF=broken.csv"]).assert().code(3);
+    let failed = train(folder, &["--data", "KDEF=broken.csv"]).assert().code(3).stdout(contains("0/3, failed"));
     failed.stderr(contains("absent: failed: ").and(contains("labels: ended before: all epochs are done")));
 }
 

@@ -55,11 +55,28 @@ fn a_teacher_that_is_not_there_is_named() {
     let _alone = generator();
     let folder = TempDir::new().unwrap();
     let data = read(&write_data(folder.path()), &ReadOptions::default()).unwrap();
-    let absent = ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent\"], weight = 0.5 }");
+    let absent =
+        ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent.safetensors\"], weight = 0.5 }");
     let recipe = Recipe::read(&write_recipe(folder.path(), &[absent])).unwrap();
     let error = classifier(recipe, &data, vec![], &folder.path().join("run")).err().unwrap();
     assert!(matches!(error, TrainError::Model(_)) && error.to_string().contains("absent"), "{error}");
     assert!(!folder.path().join("run").exists());
+}
+
+#[test]
+fn models_that_do_not_fit_are_told_before_the_data_are_read() {
+    let folder = TempDir::new().unwrap();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mien");
+    let start = format!("start_from = \"{}.safetensors\"\nseed = 7", models.display());
+    let absent = ("erase = 0.3 }", "erase = 0.3 }\ndistillation = { teachers = [\"absent.safetensors\"] }");
+    for (change, expected) in
+        [(("seed = 7", start.as_str()), "its network is mien, and the recipe's cnn4"), (absent, "absent.safetensors")]
+    {
+        let recipe = write_recipe(folder.path(), &[change]);
+        let mut train = mien();
+        train.current_dir(folder.path()).arg("train").arg(recipe).args(["--data", "no-such-data", "--run", "run"]);
+        train.assert().code(1).stderr(contains(expected).and(contains("no-such-data").not()));
+    }
 }
 
 #[test]
@@ -97,6 +114,7 @@ fn a_training_does_not_go_on_with_faces_that_were_found_in_another_way() {
     run(&whole, "new").unwrap();
     let other = run(&centre, "new").unwrap_err();
     assert!(matches!(other, TrainError::OtherFaces { .. }) && other.to_string().contains("--faces"), "{other}");
+    assert!(other.to_string().contains("“whole pictures” there and “the middle of each picture” here"), "{other}");
     assert!(run(&whole, "new").is_ok());
 
     // A checkpoint from before it recorded how faces were found.

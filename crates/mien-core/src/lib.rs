@@ -6,6 +6,7 @@
 
 pub mod bounded;
 pub mod classes;
+pub mod columns;
 pub mod contrast;
 pub mod crop;
 pub mod detection;

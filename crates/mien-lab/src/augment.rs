@@ -49,6 +49,9 @@ pub struct Augmentation {
 /// Upper limit for settings without a natural one: far beyond any useful value, but safe from overflow.
 const MOST: f64 = 100.0;
 
+/// Most stops of tones, and most doublings of their power: factors and powers of 16, which leave little more than black and white.
+const MOST_STOPS: f64 = 4.0;
+
 /// Side of an erased rectangle as a share of the picture's side: from a tenth to two fifths.
 const ERASED_SIDE: std::ops::Range<f64> = 0.1..0.4;
 
@@ -123,19 +126,25 @@ impl Augmentation {
         for (field, share) in below_one {
             found.check(field, (0.0..1.0).contains(&share), "has to be at least 0 and less than 1");
         }
-        for (field, share) in [("augmentation.erase", self.erase), ("augmentation.shade", self.shade)] {
+        // With more than all of its contrast or detail taken away, a picture would be inverted.
+        let shares = [
+            ("augmentation.erase", self.erase),
+            ("augmentation.shade", self.shade),
+            ("augmentation.contrast", self.contrast),
+            ("augmentation.sharpness", self.sharpness),
+        ];
+        for (field, share) in shares {
             found.check(field, (0.0..=1.0).contains(&share), "has to be from 0 to 1");
         }
         let is_angle = (0.0..=180.0).contains(&self.rotation_degrees);
         found.check("augmentation.rotation_degrees", is_angle, "has to be from 0 to 180");
+        for (field, stops) in [("augmentation.levels", self.levels), ("augmentation.gamma", self.gamma)] {
+            found.check(field, (0.0..=MOST_STOPS).contains(&stops), "has to be from 0 to 4");
+        }
         let amounts = [
             ("augmentation.zoom_out", self.zoom_out),
             ("augmentation.shift", self.shift),
-            ("augmentation.contrast", self.contrast),
             ("augmentation.brightness", self.brightness),
-            ("augmentation.levels", self.levels),
-            ("augmentation.gamma", self.gamma),
-            ("augmentation.sharpness", self.sharpness),
             ("augmentation.mixup", self.mixup),
         ];
         for (field, amount) in amounts {
@@ -442,11 +451,11 @@ mod tests {
             rotation_degrees: 180.0,
             zoom_out: MOST,
             shift: MOST,
-            contrast: MOST,
+            contrast: 1.0,
             brightness: MOST,
-            levels: MOST,
-            gamma: MOST,
-            sharpness: MOST,
+            levels: MOST_STOPS,
+            gamma: MOST_STOPS,
+            sharpness: 1.0,
             mixup: MOST,
             ..strong()
         };

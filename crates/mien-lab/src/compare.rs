@@ -42,6 +42,9 @@ pub struct ComparedRun {
     /// Why the training ended, if the card says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// Whether the training has just failed. A card doesn't tell.
+    #[serde(skip)]
+    pub failed: bool,
     /// Time spent on training, in seconds.
     pub wall_seconds: f64,
     /// The machine that it was trained on.
@@ -96,8 +99,26 @@ pub enum CompareError {
         shipped: String,
     },
     /// The folder holds no model.
-    #[error("{path} holds no model with its card; name the folder of a run (such as runs/NAME), a model or a card")]
+    #[error(
+        "{path} holds no model with its card (a training has one after its first epoch); name the folder of a run (such as \
+         runs/NAME), a model or a card"
+    )]
     NoModel {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The folder holds the folds of a training.
+    #[error(
+        "{path} holds the folds of a training: `mien evaluate --folds {path} DATA` measures them together, and \
+         `mien compare {path}/fold-*` shows each"
+    )]
+    Folds {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The folder holds only detectors.
+    #[error("{path} holds a detector, which has no accuracy to compare; `mien evaluate faces` measures it")]
+    Detector {
         /// Which folder.
         path: PathBuf,
     },
@@ -130,6 +151,13 @@ pub enum CompareError {
     },
 }
 
+impl CompareError {
+    /// Whether it is about a folder without anything to compare, among others that may have something.
+    pub fn is_of_empty_folder(&self) -> bool {
+        matches!(self, Self::NoModel { .. } | Self::Folds { .. } | Self::Detector { .. })
+    }
+}
+
 /// Reads the runs that `source` names: a shipped model, the folder of a run, a folder of several models, a model's weights or its
 /// card.
 ///
@@ -147,19 +175,28 @@ pub fn read_runs(source: &ModelSource) -> Result<Vec<ComparedRun>, CompareError>
         return Ok(vec![read_run(&path.with_extension("toml"))?]);
     }
     let unreadable = |source| CompareError::Read { path: path.to_owned(), source };
-    let mut cards = Vec::new();
+    let (mut cards, mut has_detector) = (Vec::new(), false);
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
         // A recipe is TOML too; a card has weights beside it.
         if file.extension().is_some_and(|ending| ending == "toml") && file.with_extension("safetensors").is_file() {
             // A detector has no accuracy to compare.
-            if !bounded::read_text(&file, MOST_CARD_BYTES).is_ok_and(|text| FacesCard::is_in(&text)) {
+            if bounded::read_text(&file, MOST_CARD_BYTES).is_ok_and(|text| FacesCard::is_in(&text)) {
+                has_detector = true;
+            } else {
                 cards.push(file);
             }
         }
     }
     if cards.is_empty() {
-        return Err(CompareError::NoModel { path: path.to_owned() });
+        let path = path.to_owned();
+        return Err(if path.join("fold-1").is_dir() {
+            CompareError::Folds { path }
+        } else if has_detector {
+            CompareError::Detector { path }
+        } else {
+            CompareError::NoModel { path }
+        });
     }
     cards.sort();
     cards.iter().map(|card| read_run(card)).collect()
@@ -198,6 +235,7 @@ fn not_begun(entry: &Scheduled) -> ComparedRun {
         epochs: 0,
         epochs_planned: Some(recipe.epochs),
         ending: None,
+        failed: false,
         wall_seconds: 0.0,
         machine: String::new(),
         public: None,
@@ -247,6 +285,7 @@ fn compared(card: Card, path: &Path) -> Result<ComparedRun, CompareError> {
         target: card.training.target,
         epochs: card.training.epochs,
         ending: card.training.ending,
+        failed: false,
         wall_seconds: card.training.wall_seconds,
         machine: card.training.machine,
         note: None,
@@ -485,6 +524,14 @@ mod tests {
     fn folders_without_a_model_and_damaged_histories_are_named() {
         let empty = tempfile::tempdir().unwrap();
         assert!(matches!(read(empty.path()), Err(CompareError::NoModel { .. })));
+        std::fs::create_dir(empty.path().join("fold-1")).unwrap();
+        let folds = read(empty.path()).unwrap_err();
+        assert!(folds.is_of_empty_folder() && folds.to_string().contains("mien evaluate --folds"), "{folds}");
+        let detector = tempfile::tempdir().unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/faces.toml");
+        std::fs::copy(shipped, detector.path().join("faces.toml")).unwrap();
+        std::fs::write(detector.path().join("faces.safetensors"), "").unwrap();
+        assert!(matches!(read(detector.path()), Err(CompareError::Detector { .. })));
         assert!(matches!(read(&empty.path().join("absent")), Err(CompareError::Missing { .. })));
         let folder = run_folder(|_| {});
         std::fs::write(folder.path().join("history.csv"), "epoch,public_accuracy\n2,high\n").unwrap();

@@ -8,7 +8,7 @@ use tch::{Device, Kind, TchError, Tensor, nn};
 use super::datasets::Examples;
 use super::evaluation::BATCH;
 use super::progress::Progress;
-use super::recipe::DistillationSpec;
+use super::recipe::{DistillationSpec, Recipe};
 use super::trainer::TrainError;
 use mien_core::classes::Classes;
 use mien_net::{
@@ -65,6 +65,22 @@ pub(super) fn same_classes(source: &ModelSource, classes: &Classes) -> Result<()
         return Ok(());
     }
     Err(TrainError::OtherClasses { model: source.clone(), its, classes: classes.clone() })
+}
+
+/// Checks by their cards that a recipe's teachers and the model that it starts from exist and fit it, before anything is read or learnt.
+///
+/// # Errors
+/// When one doesn't exist, has no card that can be used, or has other classes or, to start from, another network than the recipe.
+pub fn check_models(recipe: &Recipe) -> Result<(), TrainError> {
+    let teachers = recipe.distillation.iter().flat_map(|distillation| &distillation.teachers);
+    for model in recipe.start_from.iter().chain(teachers) {
+        let Ok(source) = model.parse::<ModelSource>();
+        same_classes(&source, &recipe.classes)?;
+    }
+    let Some(start) = &recipe.start_from else { return Ok(()) };
+    let Ok(model) = start.parse::<ModelSource>();
+    let (its, network) = (model.card()?.network.architecture, recipe.network.architecture.clone());
+    if its == network { Ok(()) } else { Err(TrainError::OtherNetwork { model, its, network }) }
 }
 
 /// Models whose answers the network learns.

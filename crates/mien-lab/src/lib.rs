@@ -41,7 +41,7 @@ pub use classifier::ClassifierTask;
 pub use compare::{CompareError, ComparedRun, Figure, is_learnt_by_name, is_own, is_same_data, read_list, read_runs};
 pub use evaluation::{ClassMeasures, KeyFigures, Measures, Scored, evaluate, predict};
 pub use history::{EpochRecord, write_history};
-pub use learner::Learner;
+pub use learner::{Learner, check_models};
 pub use progress::{Progress, Step, TrainOutcome};
 pub use sampling::Sampling;
 pub use state::{RunFolder, TrainingState, lock_folder};

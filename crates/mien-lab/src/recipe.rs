@@ -180,9 +180,26 @@ impl Recipe {
         let mut found = Problems::default();
         self.plan().check(&mut found);
         let Normalization { mean, std, .. } = self.normalization;
-        found.check("normalization.mean", mean.is_finite(), "has to be a number");
-        found.check("normalization.std", is_positive(std), "has to be greater than 0");
+        // Grays run from 0 to 1: 127.5 would make all faces alike.
+        found.check(
+            "normalization.mean",
+            (0.0..=1.0).contains(&mean),
+            "has to be from 0 to 1 (black is 0, white is 1)",
+        );
+        found.check(
+            "normalization.std",
+            is_positive(std) && std <= 1.0,
+            "has to be greater than 0 and at most 1 (black is 0, white is 1)",
+        );
         if let Some(backbone) = &self.backbone {
+            if !self.has_backbone() {
+                // Told where the network is named, so that a name which is unknown is one mistake and not two.
+                let architecture = &self.network.architecture;
+                let wanted = format!(
+                    "is {architecture}, which has no backbone: leave out `backbone`, or choose another network"
+                );
+                found.add("network.architecture", wanted);
+            }
             let factor = backbone.learning_rate_factor;
             found.check("backbone.learning_rate_factor", factor.is_finite() && factor >= 0.0, "has to be at least 0");
         }
@@ -192,6 +209,13 @@ impl Recipe {
         if let Some(problem) = self.split.problem() {
             found.add("split", problem);
         }
+        // Of several data sets, another may have PublicTest.
+        let is_alone = self.data.names().count() <= 1;
+        found.check(
+            "split.public",
+            self.split.public != 0.0 || !is_alone,
+            "has to be greater than 0: the best epoch is chosen on PublicTest",
+        );
         self.data.check(&self.balance, &mut found);
         self.balance.check(&self.classes, &mut found);
         self.loss.check(&mut found);
@@ -205,10 +229,41 @@ impl Recipe {
         if let Some(distillation) = &self.distillation {
             distillation.check(&self.data, &mut found);
         }
+        self.check_models(&mut found);
         if !self.classes.are_emotions() {
             self.check_own_classes(&mut found);
         }
         found
+    }
+}
+
+impl Recipe {
+    /// Adds problems with the names of other models. Models in files are checked when the training starts.
+    fn check_models(&self, found: &mut Problems) {
+        let teachers = self.distillation.iter().flat_map(|distillation| &distillation.teachers);
+        let teachers = teachers.map(|teacher| ("distillation.teachers", teacher));
+        for (field, model) in self.start_from.iter().map(|start| ("start_from", start)).chain(teachers) {
+            let Ok(source) = model.parse::<ModelSource>();
+            if let ModelSource::File(path) = &source {
+                if path.extension().is_none_or(|ending| ending != "safetensors") {
+                    let shipped = ModelSource::shipped_names().collect::<Vec<_>>().join(", ");
+                    found.add(field, format!("names {model}, which is no .safetensors file and none of {shipped}"));
+                }
+                continue;
+            }
+            match source.card() {
+                Err(error) => found.add(field, format!("names a model that doesn't fit: {error}")),
+                Ok(card) if field == "start_from" && card.network.architecture != self.network.architecture => {
+                    let (its, own) = (card.network.architecture, &self.network.architecture);
+                    // Told where the network is named, so that a name which is unknown is one mistake and not two.
+                    found.add(
+                        "network.architecture",
+                        format!("is {own}, and `start_from` names {model}, whose network is {its}"),
+                    );
+                }
+                Ok(_) => {}
+            }
+        }
     }
 }
 

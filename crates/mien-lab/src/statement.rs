@@ -83,10 +83,15 @@ impl Facts {
             _ if are_emotions => format!("these emotions: {},", listed(seen.iter().copied())),
             _ => format!("these classes: {},", listed(seen.iter().copied())),
         };
-        if self.is_acted() || self.few_people().is_some() {
+        if self.is_acted() {
             format!(
-                "Teaching and experiments: telling which of {which} a face displays that was acted and taken as the ones that it learnt \
-                 from were."
+                "Teaching and experiments: telling which of {which} is displayed by faces that were acted and photographed like those \
+                 that it learnt from."
+            )
+        } else if self.few_people().is_some() {
+            format!(
+                "Teaching and experiments: telling which of {which} is displayed by faces that were photographed like those that it \
+                 learnt from."
             )
         } else {
             format!(
@@ -234,6 +239,13 @@ mod tests {
         assert!(statement.limits.contains("never saw neutral and can't name it"), "{}", statement.limits);
         assert!(statement.limits.contains("It knows 3 people"), "{}", statement.limits);
         assert!(statement.intended_use.starts_with("Teaching and experiments"), "{}", statement.intended_use);
+        assert!(
+            statement
+                .intended_use
+                .ends_with("is displayed by faces that were acted and photographed like those that it learnt from."),
+            "{}",
+            statement.intended_use
+        );
         assert!(statement.data.contains("by person"), "{}", statement.data);
     }
 

@@ -7,6 +7,7 @@ use tch::{Device, TchError};
 
 use super::calibration::PriorOfTrainingError;
 use super::datasets::DataError;
+use super::faces::key_in_words;
 use super::history::write_history;
 use super::learner::Learner;
 use super::optimizer::Optimizer;
@@ -61,6 +62,16 @@ pub enum TrainError {
         its: Classes,
         /// The recipe's classes.
         classes: Classes,
+    },
+    /// A model to start from has another network than the recipe.
+    #[error("can't start from {model}: its network is {its}, and the recipe's {network}")]
+    OtherNetwork {
+        /// Which model.
+        model: ModelSource,
+        /// The model's architecture.
+        its: String,
+        /// The recipe's architecture.
+        network: String,
     },
     /// The backbone's weights can't be used.
     #[error(transparent)]
@@ -234,7 +245,7 @@ impl<T: Task> Trainer<T> {
         }
         let finding = self.state.finding.clone();
         if let Some((there, here)) = state.finding.iter().zip(&finding).find(|(there, here)| there != here) {
-            return Err(TrainError::OtherFaces { path, there: there.clone(), here: here.clone() });
+            return Err(TrainError::OtherFaces { path, there: key_in_words(there), here: key_in_words(here) });
         }
         if let Some(field) = changed_weights(&state, &self.state) {
             return Err(TrainError::OtherWeights { path, field });

@@ -254,6 +254,11 @@ pub enum CardError {
 }
 
 impl Card {
+    /// Whether its weights are those of the training `other`, which a mean of several models never has.
+    pub fn has_weights_of(&self, other: &Training) -> bool {
+        self.mean_of.is_empty() && self.training.has_weights_of(other)
+    }
+
     /// Reads and checks a card.
     ///
     /// # Errors

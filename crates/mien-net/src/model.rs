@@ -105,6 +105,11 @@ impl ModelSource {
         DETECTORS.iter().map(ShippedModel::name)
     }
 
+    /// The names of all shipped models, for errors where either kind could be meant.
+    fn all_shipped() -> Vec<&'static str> {
+        Self::shipped_names().chain(Self::shipped_detectors()).collect()
+    }
+
     /// The default detector.
     #[must_use]
     pub fn default_detector() -> Self {
@@ -116,7 +121,8 @@ impl ModelSource {
     /// # Errors
     /// When a file is missing, or the card can't be used.
     pub fn card(&self) -> Result<Card, ModelError> {
-        Card::from_toml(&card_text(self)?).map_err(|source| ModelError::Card { model: self.clone(), source })
+        let text = card_text(self, CLASSIFIER.shipped)?;
+        Card::from_toml(&text).map_err(|source| ModelError::Card { model: self.clone(), source })
     }
 
     /// Returns the SHA-256 of the weights file, in hexadecimal.
@@ -124,7 +130,7 @@ impl ModelSource {
     /// # Errors
     /// When the weights or the card can't be read.
     pub fn sha256(&self) -> Result<String, ModelError> {
-        Ok(sha256(&read(self)?.0))
+        Ok(sha256(&read(self, Self::all_shipped)?.0))
     }
 
     /// Copies the model's weights into all variables of `store`, which must belong to a network of the same architecture. Returns the
@@ -133,7 +139,7 @@ impl ModelSource {
     /// # Errors
     /// When a file is missing or damaged, or the weights belong to another network.
     pub fn load_into(&self, store: &nn::VarStore) -> Result<String, ModelError> {
-        let (bytes, _) = read(self)?;
+        let (bytes, _) = read(self, Self::all_shipped)?;
         load_weights(store, &bytes).map_err(|source| ModelError::Weights { model: self.clone(), source })?;
         Ok(sha256(&bytes))
     }
@@ -171,8 +177,16 @@ pub enum ModelError {
     Missing {
         /// The requested path or name.
         path: PathBuf,
-        /// The names of the shipped models.
+        /// The names of the shipped models of the kind that was asked for.
         shipped: String,
+    },
+    /// A folder, such as a run's, where a model is needed.
+    #[error("{path} is a folder, and a model is a file: give {models}")]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What to give instead.
+        models: String,
     },
     /// The weights can't be read.
     #[error("can't read the model {path}: {source}")]
@@ -220,6 +234,7 @@ pub enum ModelError {
 
 /// How classifiers are loaded.
 const CLASSIFIER: Kind<Card, dyn Network> = Kind {
+    shipped: || ModelSource::shipped_names().collect(),
     card: Card::from_toml,
     survey: |card| card.network.survey(card.labels.len()),
     make: |card, path| card.network.make(path, card.labels.len()),
@@ -255,7 +270,9 @@ impl Model {
     /// # Errors
     /// As [`Self::load`].
     pub(super) fn folded(source: &ModelSource) -> Result<Self, ModelError> {
-        CLASSIFIER.load(source, Device::Cpu, Network::fold).map(Self::of)
+        // For an export, which takes models of either kind.
+        let kind = Kind { shipped: ModelSource::all_shipped, ..CLASSIFIER };
+        kind.load(source, Device::Cpu, Network::fold).map(Self::of)
     }
 
     fn of(loaded: Loaded<Card, dyn Network>) -> Self {
@@ -275,21 +292,27 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-/// Reads the weights and the card of a model.
-pub(super) fn read(source: &ModelSource) -> Result<(Cow<'static, [u8]>, Cow<'static, str>), ModelError> {
+/// Reads the weights and the card of a model. If there is none, the error lists the names in `shipped`.
+pub(super) fn read(
+    source: &ModelSource,
+    shipped: fn() -> Vec<&'static str>,
+) -> Result<(Cow<'static, [u8]>, Cow<'static, str>), ModelError> {
+    let card = card_text(source, shipped)?;
     let weights: Cow<'static, [u8]> = match source {
         ModelSource::Shipped(model) => model.weights.into(),
-        ModelSource::File(path) => std::fs::read(path).map_err(|source| unreadable(path, source))?.into(),
+        ModelSource::File(path) => std::fs::read(path).map_err(|source| unreadable(path, source, shipped))?.into(),
     };
-    Ok((weights, card_text(source)?))
+    Ok((weights, card))
 }
 
 /// Reads the card of a model. The weights file must exist too.
-fn card_text(source: &ModelSource) -> Result<Cow<'static, str>, ModelError> {
+fn card_text(source: &ModelSource, shipped: fn() -> Vec<&'static str>) -> Result<Cow<'static, str>, ModelError> {
     match source {
         ModelSource::Shipped(model) => Ok(model.card.into()),
         ModelSource::File(path) => {
-            std::fs::metadata(path).map_err(|source| unreadable(path, source))?;
+            if std::fs::metadata(path).map_err(|source| unreadable(path, source, shipped))?.is_dir() {
+                return Err(ModelError::Folder { path: path.to_owned(), models: models_in(path) });
+            }
             let card = path.with_extension("toml");
             let text = bounded::read_text(&card, MOST_CARD_BYTES);
             Ok(text.map_err(|source| ModelError::NoCard { path: card, source })?.into())
@@ -297,10 +320,24 @@ fn card_text(source: &ModelSource) -> Result<Cow<'static, str>, ModelError> {
     }
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> ModelError {
+/// Most models of a folder to name.
+const MOST_NAMED: usize = 3;
+
+/// The models in a folder, for an error that says what to give instead of it.
+fn models_in(folder: &Path) -> String {
+    let is_model = |path: &PathBuf| {
+        path.extension().is_some_and(|ending| ending == "safetensors") && path.with_extension("toml").is_file()
+    };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut models: Vec<String> = files.filter(is_model).map(|path| path.display().to_string()).collect();
+    models.sort();
+    models.truncate(MOST_NAMED);
+    if models.is_empty() { "a .safetensors file with its card beside it".to_owned() } else { models.join(" or ") }
+}
+
+fn unreadable(path: &Path, source: std::io::Error, shipped: fn() -> Vec<&'static str>) -> ModelError {
     if source.kind() == std::io::ErrorKind::NotFound {
-        let shipped: Vec<_> = ModelSource::shipped_names().chain(ModelSource::shipped_detectors()).collect();
-        ModelError::Missing { path: path.to_owned(), shipped: shipped.join(", ") }
+        ModelError::Missing { path: path.to_owned(), shipped: shipped().join(", ") }
     } else {
         ModelError::Read { path: path.to_owned(), source }
     }
@@ -358,9 +395,42 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_model_is_answered_with_the_names_that_exist() {
-        let error = load(Path::new("no/such/model.safetensors")).err().unwrap().to_string();
-        assert!(error.contains("no/such/model.safetensors") && error.contains("cnn4-ferplus"), "{error}");
+    fn a_missing_model_is_answered_with_the_names_of_its_kind() {
+        let path = Path::new("no/such/model.safetensors");
+        let source = ModelSource::File(path.to_owned());
+        let listed = |error: ModelError| {
+            assert!(error.to_string().contains("there is no model no/such/model.safetensors"), "{error}");
+            let ModelError::Missing { shipped, .. } = &error else { panic!("{error}") };
+            shipped.split(", ").map(str::to_owned).collect::<Vec<_>>()
+        };
+        let classifiers: Vec<_> = ModelSource::shipped_names().collect();
+        assert_eq!(listed(load(path).err().unwrap()), classifiers);
+        assert_eq!(listed(source.card().unwrap_err()), classifiers);
+        let detectors: Vec<_> = ModelSource::shipped_detectors().collect();
+        let error = FaceNetwork::load(&source, Device::Cpu, Precision::F32).err().unwrap();
+        assert_eq!(listed(error), detectors);
+        // Either kind could be meant.
+        let all = [classifiers, detectors].concat();
+        assert_eq!(listed(source.sha256().unwrap_err()), all);
+        assert_eq!(listed(Model::folded(&source).err().unwrap()), all);
+    }
+
+    #[test]
+    fn a_folder_is_answered_with_the_model_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = || {
+            let source = ModelSource::File(folder.path().to_owned());
+            let [card, weights] = [source.card().unwrap_err(), load(folder.path()).err().unwrap()];
+            assert_eq!(card.to_string(), weights.to_string());
+            card.to_string()
+        };
+        assert!(
+            told().ends_with("is a folder, and a model is a file: give a .safetensors file with its card beside it")
+        );
+        let path = model_file(folder.path());
+        // A run's checkpoint has no card.
+        std::fs::write(folder.path().join("checkpoint.safetensors"), "").unwrap();
+        assert!(told().ends_with(&format!("give {}", path.display())), "{}", told());
     }
 
     #[test]

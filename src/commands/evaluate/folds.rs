@@ -48,6 +48,9 @@ struct SourceReport {
 impl ClassifierArgs {
     /// Measures the networks in a run's folders fold-1, fold-2 …
     pub(super) fn run_folds(&self, run: &Path, device: Device) -> anyhow::Result<()> {
+        if !run.join("fold-1").is_dir() {
+            bail!("{} holds no folds: `mien train RECIPE --folds 5` trains them; give its folder", run.display());
+        }
         let models = self.fold_models(run, device)?;
         let sources = self.data.iter().map(|path| self.measure_source(path, &models, device));
         let prior = models.first().context("there is no fold")?.card.calibration.assume(self.prior.as_ref())?.prior;

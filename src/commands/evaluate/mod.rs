@@ -122,7 +122,8 @@ struct ClassifierArgs {
     pub record: bool,
 
     /// Fit temperatures, and the strength with which a prior is applied, on PublicTest (the strength on varied pictures), and
-    /// write them into the model's card; --prior then becomes the model's default
+    /// write them into the model's card; --prior then becomes the model's default. Without it, a default from an earlier calibration
+    /// stays, and the first calibration makes it `uniform`
     #[arg(long)]
     pub calibrate: bool,
 
@@ -180,6 +181,11 @@ impl ClassifierArgs {
         let mut subject = self.subject(model)?;
         if self.calibrate {
             let calibration = self.fitted(&subject, device)?;
+            let (before, now) = (subject.model.card.calibration.default_prior, calibration.default_prior);
+            if before != now {
+                let (before, now) = (before.name(), now.name());
+                tell(&format!("the model's default prior is now {now}, no longer {before}; --prior chooses it"));
+            }
             if calibrate::recalibrate(&mut subject.model.card, calibration) {
                 tell(
                     "the calibration has changed: the card's figures that no longer hold were removed; measure again with --record",

@@ -71,9 +71,9 @@ pub(in crate::commands) fn measure(
     };
     for split in splits.iter().copied() {
         let pictures = data.split(split);
-        let judged = if pictures.is_empty() { Err(DataError::NoPicture) } else { pictures.judged(rule) };
+        let judged = if pictures.is_empty() { Err(DataError::NoPicture { split }) } else { pictures.judged(rule) };
         let (pictures, answers) = match judged {
-            Err(DataError::NoPicture) => {
+            Err(DataError::NoPicture { .. }) => {
                 tell(&format!("{} has no pictures in {}: nothing is measured there", data.name, split.usage()));
                 continue;
             }

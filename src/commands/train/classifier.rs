@@ -18,7 +18,9 @@ use crate::lab::datasets::{Fold, Split};
 use crate::lab::plots::accuracy_chart;
 use crate::lab::provenance;
 use crate::lab::recipe::Recipe;
-use crate::lab::{Acquaintance, ClassifierTask, Planned as _, Statement, TrainOutcome, Trainer, TrainingState};
+use crate::lab::{
+    Acquaintance, ClassifierTask, Planned as _, Statement, TrainOutcome, Trainer, TrainingState, check_models,
+};
 use crate::net::{CARD_FORMAT, Calibration, Card, Ending, InputSpec, ModelSource, Training};
 
 impl TrainArgs {
@@ -37,6 +39,7 @@ impl TrainArgs {
         if recipe.target.needs_votes() && self.reading.ferplus.is_none() {
             bail!("the recipe learns from votes: give fer2013new.csv with --ferplus");
         }
+        check_models(&recipe).with_context(|| format!("can't train with {}", path.display()))?;
         let folder = self.run.clone().unwrap_or_else(|| Path::new("runs").join(&recipe.name));
         let Some(of) = self.folds.map(usize::from) else { return self.train_one(path, recipe, &folder, device, stop) };
         for number in 1..=of {

@@ -10,7 +10,7 @@ use crate::net::{Card, CardError, MOST_CARD_BYTES};
 /// been measured between two runs of the training, and PrivateTest is read only once for the same weights.
 pub(super) fn keep_classifier_figures(card: &mut Card, model: &Path) {
     if let Some(before) = card_before(model, Card::from_toml)
-        && card.training.has_weights_of(&before.training)
+        && before.has_weights_of(&card.training)
     {
         card.evaluation = before.evaluation;
         if before.calibration.is_fitted() {
@@ -40,7 +40,7 @@ mod tests {
 
     use super::*;
     use crate::net::faces::{FaceNetwork, ScoreCalibration};
-    use crate::net::{Calibration, ModelSource, Precision};
+    use crate::net::{Calibration, MeanPart, ModelSource, Precision};
 
     /// The card with the figures of the card in `before`, if `keep` takes them.
     fn kept<C>(mut card: C, before: &str, keep: fn(&mut C, &Path)) -> C {
@@ -61,11 +61,16 @@ mod tests {
 
         let mut better = plain.clone();
         better.training.best_epoch += 1;
-        let mut on_another_backbone = plain;
+        let mut on_another_backbone = plain.clone();
         on_another_backbone.training.backbone_sha256 = Some("another file".to_owned());
         for other in [better, on_another_backbone] {
             assert_eq!(kept(other.clone(), &text, keep_classifier_figures), other);
         }
+
+        // A mean of several models has the card of the first of them, but not its weights.
+        let part = MeanPart { name: "one".to_owned(), sha256: String::new(), counts: 1.0 };
+        let mean = Card { mean_of: vec![part], ..measured }.to_toml().unwrap();
+        assert_eq!(kept(plain.clone(), &mean, keep_classifier_figures), plain);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::numbers::above_zero;
 use super::reading::ReadingArgs;
 use crate::device::DeviceChoice;
 use crate::lab::detection::FacesRecipe;
+use crate::lab::recipe::RecipeList;
 use crate::lab::{Task, TrainError, Trainer};
 
 /// Train a network from a recipe
@@ -113,6 +114,9 @@ impl TrainArgs {
         }
         // clap requires it unless a list is given.
         let Some(recipe) = &self.recipe else { bail!("give a recipe") };
+        if RecipeList::is_at(recipe) {
+            bail!("{} is a list of recipes: give it with --all", recipe.display());
+        }
         if self.member {
             progress::end_with_the_list()?;
         }

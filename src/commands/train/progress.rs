@@ -77,7 +77,8 @@ impl TrainArgs {
         curves.set_message((display.chart)(trainer.state()));
         let bar = screen.add(ProgressBar::new(0).with_style(ProgressStyle::with_template(PROGRESS)?));
         let model = trainer.run_folder().model();
-        // A training that was killed between an epoch's checkpoint and its card left no card, or an older one.
+        // A training that was killed between an epoch's checkpoint and its card left no card, or an older one. A mean of models may have been
+        // written in its place.
         if done > 0 && epochs_in_card(&model) != Some(done) {
             write_card(&trainer, &model)?;
         }
@@ -115,9 +116,12 @@ impl TrainArgs {
     }
 }
 
-/// The number of epochs in the card beside a model, if there is one that can be read.
+/// The number of epochs in the card beside a model, if there is one that can be read and it isn't that of a mean of models.
 fn epochs_in_card(model: &Path) -> Option<usize> {
     let card: toml::Table = bounded::read_text(&model.with_extension("toml"), MOST_CARD_BYTES).ok()?.parse().ok()?;
+    if card.contains_key("mean_of") {
+        return None;
+    }
     card.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
 }
 
@@ -192,6 +196,15 @@ fn show_progress(bar: &ProgressBar, progress: Progress) {
     bar.set_message(figures);
 }
 
+/// A number of whole epochs and their verb.
+fn epochs_are(count: usize) -> String {
+    match count {
+        0 => "no whole epoch is".to_owned(),
+        1 => "1 whole epoch is".to_owned(),
+        _ => format!("{count} whole epochs are"),
+    }
+}
+
 /// Says how a training ended.
 ///
 /// # Errors
@@ -209,10 +222,34 @@ fn report<R: Planned, E: Record>(outcome: TrainOutcome, state: &TrainingState<R,
         }
         TrainOutcome::Paused => tell(&format!("Paused after {done} of {} epochs, as asked.", plan.epochs)),
         TrainOutcome::Interrupted => {
-            return Err(
-                Interrupted(format!("{done} whole epochs are kept; the same command resumes from there")).into()
-            );
+            return Err(Interrupted(format!("{} kept; the same command resumes from there", epochs_are(done))).into());
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Card, MeanPart, ModelSource};
+
+    #[test]
+    fn epochs_that_are_kept_are_counted_in_words() {
+        assert_eq!([0, 1, 2].map(epochs_are), ["no whole epoch is", "1 whole epoch is", "2 whole epochs are"]);
+    }
+
+    #[test]
+    fn the_card_of_a_mean_of_models_is_not_that_of_a_training() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("mine.safetensors");
+        let mut card = ModelSource::default().card().unwrap();
+        card.mean_of.clear();
+        let epochs = |card: &Card| {
+            std::fs::write(model.with_extension("toml"), card.to_toml().unwrap()).unwrap();
+            epochs_in_card(&model)
+        };
+        assert_eq!(epochs(&card), Some(card.training.epochs));
+        card.mean_of.push(MeanPart { name: "one".to_owned(), sha256: String::new(), counts: 1.0 });
+        assert_eq!(epochs(&card), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! Priors that users write into files.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use super::{Prior, PriorError, TableError, WeightError};
 use crate::bounded::{self, Rows};
 use crate::classes::Classes;
+use crate::columns::{NOT_UTF8, is_called, reader, separator, with_point};
 use crate::emotion::Emotion;
 
 /// Largest size of a prior's file in bytes: a number for each class, with room for comments.
@@ -15,15 +17,17 @@ const MOST_BYTES: u64 = 1 << 20;
 
 impl Prior {
     /// Reads a prior from a file: TOML (`happy = 3.5`, one line per emotion) or, if its name ends in `.csv`, the columns
-    /// `emotion,weight`. All seven emotions must be named, with weights above 0. Custom classes go below `[classes]`, or in the columns
-    /// `class,weight`. Whether they are a model's classes is checked only when the prior is used with the model.
+    /// `emotion,weight`, separated by commas, semicolons or tabs. All seven emotions must be named, with weights above 0. Custom classes
+    /// go below `[classes]`, or in the columns `class,weight`. Whether they are a model's classes is checked only when the prior is used with the model.
     ///
     /// # Errors
     /// When the file can't be read, names an unknown emotion, names one twice, lacks one, or gives an invalid weight.
     pub fn read(path: &Path) -> Result<Self, PriorError> {
-        let text = bounded::read_text(path, MOST_BYTES)
-            .map_err(|source| PriorError::Read { path: path.to_owned(), source })?;
         let no_prior = |problem| PriorError::Weights { path: path.to_owned(), problem };
+        let text = bounded::read_text(path, MOST_BYTES).map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidData => no_prior(NOT_UTF8.to_owned()),
+            _ => PriorError::Read { path: path.to_owned(), source },
+        })?;
         let no_toml = |source: toml::de::Error| PriorError::Toml { path: path.to_owned(), source: source.into() };
         let given = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
             from_csv(&text).map_err(no_prior)?
@@ -76,28 +80,40 @@ enum Weights {
     OfClasses(Vec<(String, f64)>),
 }
 
+/// The columns of a CSV file.
+const COLUMNS: [&[&str]; 2] = [&["emotion", "class"], &["weight"]];
+
 fn from_csv(text: &str) -> Result<Weights, String> {
-    #[derive(Deserialize)]
-    struct Row {
-        #[serde(alias = "class")]
-        emotion: String,
-        weight: f64,
-    }
     let in_words = |error: csv::Error| error.to_string();
-    let mut rows = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All), text.as_bytes());
-    let header = rows.headers().map_err(in_words)?.clone();
+    let separator = separator(text.as_bytes(), &COLUMNS);
+    let mut rows = Rows::new(&reader(separator), text.as_bytes());
+    let header = rows.headers().map_err(in_words)?;
+    let place = |names: &[&str]| header.iter().position(|column| is_called(column, names));
+    let [Some(name_column), Some(weight_column)] = COLUMNS.map(place) else {
+        return Err("its first line has to name the columns emotion,weight or class,weight".to_owned());
+    };
+    let own = header.iter().any(|column| is_called(column, &["class"]));
+    let columns = header.len();
     let (mut of_classes, mut of_emotions) = (Vec::new(), BTreeMap::new());
-    let own = header.iter().any(|name| name == "class");
     let mut record = csv::StringRecord::new();
     while rows.read(&mut record).map_err(in_words)? {
-        // The reader's messages already name the line and the field.
-        let Row { emotion, weight } = record.deserialize(Some(&header)).map_err(in_words)?;
-        if own {
-            of_classes.push((emotion, weight));
+        // Spreadsheets leave empty rows at the end.
+        if record.iter().all(str::is_empty) {
             continue;
         }
         let line = record.position().map_or(0, csv::Position::line);
-        let emotion: Emotion = emotion.parse().map_err(|error| format!("line {line}: {error}"))?;
+        if record.len() != columns {
+            return Err(format!("line {line}: it has {} columns, the first line {columns}", record.len()));
+        }
+        let (name, word) = (&record[name_column], &record[weight_column]);
+        let weight: f64 = with_point(word, separator)
+            .parse()
+            .map_err(|_unparsable| format!("line {line}: the weight “{word}” is not a number"))?;
+        if own {
+            of_classes.push((name.to_owned(), weight));
+            continue;
+        }
+        let emotion: Emotion = name.parse().map_err(|error| format!("line {line}: {error}"))?;
         if of_emotions.insert(emotion, weight).is_some() {
             return Err(format!("line {line}: {emotion} is named twice"));
         }
@@ -136,6 +152,24 @@ mod tests {
     }
 
     #[test]
+    fn what_spreadsheets_write_is_read_or_told() {
+        let wanted = [0.1, 0.1, 0.1, 0.3, 0.1, 0.1, 0.2];
+        let halves = ALL_SEVEN.replace("3\n", "1,5\n").replace("2.0", "1,0").replace("= 1\n", "= 0,5\n");
+        let table = format!("\u{feff}Emotion;Weight\r\n{};\r\n", halves.replace(" = ", ";").replace('\n', "\r\n"));
+        let tabs = format!("EMOTION\tWEIGHT\n{}", ALL_SEVEN.replace(" = ", "\t"));
+        for text in [&table, &tabs] {
+            let shares = shares(&read("a.csv", text).unwrap());
+            assert!(shares.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-12), "{text}: {shares:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let utf16: Vec<u8> = format!("\u{feff}{tabs}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(&path, utf16).unwrap();
+        let error = path.to_str().unwrap().parse::<PriorChoice>().unwrap_err().to_string();
+        assert!(error.contains("a.csv is not a prior: it isn't UTF-8 text"), "{error}");
+    }
+
+    #[test]
     fn files_that_are_no_prior_are_refused_with_the_reason() {
         let lacking = ALL_SEVEN.replace("fear = 1\n", "");
         let foreign = ALL_SEVEN.replace("fear", "contempt");
@@ -147,10 +181,12 @@ mod tests {
             ("a.toml", "fear = ", "line 1"),
             ("a.csv", "emotion,weight\nangry,1\nangry,2\n", "line 3: Angry is named twice"),
             ("a.csv", "emotion,weight\nglad,1\n", "line 2: “glad”"),
-            ("a.csv", "emotion,weight\nangry,much\n", "line: 2"),
+            ("a.csv", "emotion,weight\nangry,much\n", "line 2: the weight “much” is not a number"),
+            ("a.csv", "emotion,weight\nangry,0,5\n", "line 2: it has 3 columns, the first line 2"),
+            ("a.csv", "emotion,share\nangry,1\n", "has to name the columns emotion,weight"),
             // Windows line ends, and a last line without one.
             ("a.csv", "emotion,weight\r\nangry,1\r\nangry,2\r\n", "line 3: Angry is named twice"),
-            ("a.csv", "emotion,weight\r\nangry,much\r\n", "line: 2"),
+            ("a.csv", "emotion,weight\r\nangry,much\r\n", "line 2: the weight “much”"),
             ("a.csv", "emotion,weight\nglad,1", "line 2: “glad”"),
             ("a.csv", "emotion,weight\n", "Angry has no weight"),
         ];

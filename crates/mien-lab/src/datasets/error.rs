@@ -48,7 +48,8 @@ pub enum DataError {
     /// A folder that no reader recognises.
     #[error(
         "{0} is a directory in which no data set was found: Mien reads folders named after emotions (also below train, \
-         validation and test), CK+48, JAFFE and KDEF"
+         validation and test), CK+48, JAFFE and KDEF; folders of other classes need their names (`classes` in a recipe, --classes of \
+         `mien dataset`)"
     )]
     UnknownFolder(
         /// Which folder.
@@ -87,9 +88,13 @@ pub enum DataError {
     },
     /// No picture takes part under the requested target or rule.
     #[error(
-        "no picture is left: the split is empty or its votes name nothing; `mien dataset` lists what each split holds"
+        "no picture of the split {} is left: it is empty or its votes name nothing; `mien dataset` lists what each split holds",
+        .split.usage()
     )]
-    NoPicture,
+    NoPicture {
+        /// The split without pictures.
+        split: Split,
+    },
     /// The rows of the FER+ file don't match those of FER2013.
     #[error("{path} has {votes} rows where fer2013.csv has {pictures}: the two must belong together row by row")]
     RowCount {

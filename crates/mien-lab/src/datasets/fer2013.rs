@@ -46,7 +46,7 @@ impl Reader for Fer2013 {
         if path.is_dir() {
             return Ok(false);
         }
-        let names = header(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+        let names = header(path)?;
         // Either of the two shows what the file is meant to be; decoding then reports what is missing.
         Ok(names.iter().any(|name| name == "pixels") || names.iter().any(|name| name == "usage"))
     }

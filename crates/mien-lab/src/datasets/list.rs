@@ -1,4 +1,4 @@
-//! A table of pictures, with the columns `path` and `label` and optionally `subject` and `split`. Paths are relative to the
+//! A table of pictures, with the columns `path` and `label` and optionally `subject` and `split`, as spreadsheets write it. Paths are relative to the
 //! table's folder. Labels are the emotions' names in any usual spelling, or the recipe's classes.
 
 use std::fs::File;
@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 use super::files::{PictureFile, PictureFiles, SkipCounter, file_stem};
 use super::names::{self, no_class, no_split};
 use super::reader::{Reader, Source};
-use super::table::{from_csv, header};
+use super::table::{first_line, from_csv};
 use super::{DataError, ReadOptions};
 use crate::faces::FaceMode;
 use mien_core::bounded::Rows;
 use mien_core::classes::Classes;
+use mien_core::columns::{is_called, reader, separator};
 
 /// Names that the column of paths may have.
 const PATH_COLUMNS: [&str; 5] = ["path", "file", "filename", "image", "picture"];
 /// Names that the column of labels may have.
 const LABEL_COLUMNS: [&str; 3] = ["label", "emotion", "class"];
+/// The columns that it needs.
+const NEEDED: [&[&str]; 2] = [&PATH_COLUMNS, &LABEL_COLUMNS];
 /// The columns, for messages.
 const COLUMNS: &str = "path, label";
 
@@ -41,15 +44,18 @@ impl Reader for List {
         if path.is_dir() {
             return Ok(false);
         }
-        let names = header(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-        Ok(names.iter().any(|name| PATH_COLUMNS.contains(&name.as_str())))
+        let line = first_line(path)?;
+        let mut rows = Rows::new(&reader(separator(line.as_bytes(), &NEEDED)), line.as_bytes());
+        // A line that can't be read isn't that of a list.
+        Ok(rows.headers().is_ok_and(|names| names.iter().any(|name| is_called(name, &PATH_COLUMNS))))
     }
 
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+        let separator = separator(first_line(path)?.as_bytes(), &NEEDED);
         let file = File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-        let mut reader = Rows::new(csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true), file);
-        let header = reader.headers().map_err(|e| from_csv(path, &e))?.clone();
-        let column = |names: &[&str]| header.iter().position(|h| names.contains(&h.to_lowercase().as_str()));
+        let mut rows = Rows::new(&reader(separator), file);
+        let header = rows.headers().map_err(|e| from_csv(path, &e))?.clone();
+        let column = |names: &[&str]| header.iter().position(|column| is_called(column, names));
         let no_header = || DataError::Header { path: path.to_owned(), format: "list of pictures", wanted: COLUMNS };
         let picture_column = column(&PATH_COLUMNS).ok_or_else(no_header)?;
         let label_column = column(&LABEL_COLUMNS).ok_or_else(no_header)?;
@@ -59,7 +65,11 @@ impl Reader for List {
         let mut skipped = SkipCounter::default();
         let mut files = Vec::new();
         let mut record = csv::StringRecord::new();
-        while reader.read(&mut record).map_err(|e| from_csv(path, &e))? {
+        while rows.read(&mut record).map_err(|e| from_csv(path, &e))? {
+            // Spreadsheets leave empty rows at the end.
+            if record.iter().all(str::is_empty) {
+                continue;
+            }
             let line = record.position().map_or(0, csv::Position::line);
             let wrong = |problem: String| DataError::Row { path: path.to_owned(), line, problem };
             let filled = |column: Option<usize>| column.and_then(|c| record.get(c)).filter(|text| !text.is_empty());

@@ -78,6 +78,8 @@ impl Split {
 /// Pictures of one split with what is known about them, row by row.
 #[derive(Debug)]
 pub struct Pictures {
+    /// The split that they are of.
+    pub split: Split,
     /// The classes of their labels.
     pub classes: Classes,
     /// Gray bytes `[N, 1, 48, 48]`.
@@ -166,7 +168,7 @@ impl Dataset {
             Split::Training => self.training.shallow_clone(),
             Split::Public => self.public.shallow_clone(),
             Split::Private => self.private.shallow_clone(),
-            Split::All => Pictures::joined(&[&self.training, &self.public, &self.private]),
+            Split::All => Pictures { split, ..Pictures::joined(&[&self.training, &self.public, &self.private]) },
         }
     }
 }
@@ -233,8 +235,9 @@ impl Undivided {
 fn complete_splits(entries: &mut [Entry], pixels: &[u8], spec: &SplitSpec) -> Result<String, &'static str> {
     let has = |split| entries.iter().any(|entry| entry.split == Some(split));
     let is_official = has(Split::Public) || has(Split::Private);
-    if is_official && (has(Split::Public) || !has(Split::Training)) {
-        // In a list, some rows may have no split: they are for training.
+    // In a list, some rows may have no split: they are for training.
+    let is_to_learn = |entry: &Entry| entry.split.is_none_or(|split| split == Split::Training);
+    if is_official && (has(Split::Public) || !entries.iter().any(is_to_learn)) {
         entries.iter_mut().for_each(|entry| entry.split = entry.split.or(Some(Split::Training)));
         return Ok(OFFICIAL.to_owned());
     }
@@ -275,6 +278,7 @@ impl Pictures {
     #[must_use]
     pub fn shallow_clone(&self) -> Self {
         Self {
+            split: self.split,
             classes: self.classes.clone(),
             bytes: self.bytes.shallow_clone(),
             labels: self.labels.clone(),
@@ -291,12 +295,14 @@ impl Pictures {
         people.map(|people| people.len()).filter(|count| *count > 0)
     }
 
-    /// Concatenates pictures that have the same classes.
+    /// Concatenates pictures that have the same classes and, unless the caller changes that, are of the same split.
     fn joined(parts: &[&Self]) -> Self {
+        let split = parts.first().map_or(Split::All, |part| part.split);
         let classes = parts.first().map(|part| part.classes.clone()).unwrap_or_default();
         let parts: Vec<&Self> = parts.iter().filter(|part| !part.is_empty()).copied().collect();
         let bytes: Vec<&Tensor> = parts.iter().map(|part| &part.bytes).collect();
         Self {
+            split,
             classes,
             bytes: if bytes.is_empty() { bytes_tensor(&[]) } else { Tensor::cat(&bytes, 0) },
             labels: parts.iter().flat_map(|part| part.labels.iter().copied()).collect(),
@@ -311,6 +317,7 @@ impl Pictures {
         let members = || entries.iter().zip(pixels.chunks_exact(CROP_PIXELS)).filter(|(e, _)| e.split == Some(split));
         let bytes: Vec<u8> = members().flat_map(|(_, pixels)| pixels).copied().collect();
         Self {
+            split,
             classes: classes.clone(),
             bytes: bytes_tensor(&bytes),
             labels: members().map(|(entry, _)| entry.label).collect(),

@@ -31,8 +31,8 @@ pub(super) fn no_class(classes: &Classes, word: &str) -> String {
         format!("“{word}” is a number, and data sets number emotions differently: name it, such as happy or sadness")
     } else {
         format!(
-            "“{word}” names no emotion: the seven are angry, disgust, fear, happy, sad, surprise and neutral; other classes are \
-             named in the recipe (`classes`)"
+            "“{word}” names no emotion: the seven are angry, disgust, fear, happy, sad, surprise and neutral; other classes have to be \
+             named (`classes` in a recipe, --classes of `mien dataset`)"
         )
     }
 }

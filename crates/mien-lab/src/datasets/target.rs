@@ -215,7 +215,7 @@ impl Pictures {
     fn taking_part<T>(&self, values: &[Option<T>]) -> Result<Tensor, DataError> {
         let rows: Vec<i64> = (0_i64..).zip(values).filter(|(_, value)| value.is_some()).map(|(row, _)| row).collect();
         if rows.is_empty() {
-            return Err(DataError::NoPicture);
+            return Err(DataError::NoPicture { split: self.split });
         }
         Ok(self.bytes.index_select(0, &Tensor::from_slice(&rows)))
     }
@@ -243,6 +243,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::datasets::Split;
     use mien_core::classes::Classes;
 
     #[test]
@@ -259,6 +260,7 @@ mod tests {
     fn pictures() -> Pictures {
         let votes = |columns| Votes::new(columns);
         Pictures {
+            split: Split::Public,
             classes: Classes::emotions(),
             bytes: Tensor::from_slice(&[9_u8; 2 * 48 * 48]).view([2, 1, 48, 48]),
             labels: vec![Emotion::Sad.index(), Emotion::Angry.index()],
@@ -309,7 +311,8 @@ mod tests {
     fn a_split_in_which_nothing_takes_part_is_an_error_and_no_empty_result() {
         let mut pictures = pictures();
         pictures.votes = vec![Some(Votes::new([0, 0, 0, 0, 0, 0, 0, 0, 0, 10])); 2];
-        assert!(matches!(pictures.judged(LabelRule::Majority), Err(DataError::NoPicture)));
-        assert!(matches!(pictures.examples(Target::Votes), Err(DataError::NoPicture)));
+        let split = Split::Public;
+        assert!(matches!(pictures.judged(LabelRule::Majority), Err(DataError::NoPicture { split: s }) if s == split));
+        assert!(matches!(pictures.examples(Target::Votes), Err(DataError::NoPicture { split: s }) if s == split));
     }
 }

@@ -312,7 +312,39 @@ fn a_list_names_pictures_labels_people_and_splits() {
     assert_eq!((data.name.as_str(), counts(&data)), ("list", [2, 1, 0]));
     assert_eq!(data.training.subjects, [Some("Ada".to_owned()), Some("Ada".to_owned())]);
     assert_eq!(data.public.labels, [SAD]);
-    assert!(matches!(data.private.judged(LabelRule::Label), Err(DataError::NoPicture)));
+    let empty = data.private.judged(LabelRule::Label).unwrap_err();
+    assert!(empty.to_string().contains("no picture of the split PrivateTest is left"), "{empty}");
+}
+
+#[test]
+fn a_list_that_a_spreadsheet_wrote_is_read_or_told() {
+    let folder = Folder::new().pictures(&["a.png", "b, c.png"]);
+    for text in [
+        "\u{feff}Path;Label;Split\r\na.png;happy;train\r\nb, c.png;sad;val\r\n;;\r\n",
+        "PATH\tLABEL\tSPLIT\na.png\thappy\ttrain\nb, c.png\tsad\tval\n",
+    ] {
+        let data = read(&folder.file("list.csv", text), &ReadOptions::default()).unwrap();
+        assert_eq!((counts(&data), data.public.labels), ([1, 1, 0], vec![SAD]), "{text}");
+    }
+    let utf16: Vec<u8> = "\u{feff}path\tlabel\na.png\thappy\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let error = read(&folder.file("list.txt", utf16), &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("list.txt: it isn't UTF-8 text; in Excel"), "{error}");
+}
+
+#[test]
+fn a_list_that_marks_only_its_test_is_divided_like_folders_of_train_and_test() {
+    let names: Vec<String> = (0..12).map(|i| format!("{i}.png")).collect();
+    let folder = Folder::new().pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let rows = |of_others: &str| {
+        let row = |(i, name): (usize, &String)| format!("{name},happy,{}\n", if i < 2 { "test" } else { of_others });
+        format!("path,label,split\n{}", names.iter().enumerate().map(row).collect::<String>())
+    };
+    let of = |of_others: &str| read(&folder.file("list.csv", rows(of_others)), &ReadOptions::default()).unwrap();
+    let (unmarked, marked) = (of(""), of("train"));
+    assert_eq!((counts(&unmarked), counts(&marked)), ([8, 2, 2], [8, 2, 2]));
+    assert!(unmarked.is_official(Split::Private) && !unmarked.is_official(Split::Public));
+    // All rows are for the test: there is nothing to choose an epoch on.
+    assert_eq!(counts(&of("test")), [0, 0, 12]);
 }
 
 #[test]

@@ -76,6 +76,30 @@ impl FaceFinding {
     }
 }
 
+/// A [`FaceFinding::key`] in words for the user. One of another version that isn't understood stays as it is.
+pub(crate) fn key_in_words(key: &str) -> String {
+    let parts: Vec<&str> = key.splitn(3, ' ').collect();
+    let [mode, framing, network] = parts.as_slice() else { return key.to_owned() };
+    let faces = match *mode {
+        "Whole" => "whole pictures",
+        "Center" => "the middle of each picture",
+        "Detector" => "the faces that the detector found",
+        _ => return key.to_owned(),
+    };
+    let turned = match *framing {
+        "Box" => "",
+        "Upright" => ", turned upright",
+        _ => return key.to_owned(),
+    };
+    if *network == "none" {
+        return format!("{faces}{turned}");
+    }
+    // The first digits of a checksum are enough to tell two versions apart.
+    let short = |word: &str| word.get(..8).filter(|_| word.len() == 64).unwrap_or(word).to_owned();
+    let version: Vec<String> = network.split(' ').map(short).collect();
+    format!("{faces}{turned} (detector {})", version.join(" "))
+}
+
 /// How many faces were found in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaceCounts {
@@ -146,6 +170,21 @@ mod tests {
         assert_eq!(mode(FaceMode::Whole, FaceMode::Detector), FaceMode::Whole);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Whole), FaceMode::Whole);
         assert_eq!(mode(FaceMode::Auto, FaceMode::Detector), FaceMode::Detector);
+    }
+
+    #[test]
+    fn keys_are_told_in_words() {
+        let told = |mode, framing| key_in_words(&FaceFinding::new(mode, FaceMode::Whole, framing).key());
+        assert_eq!(told(FaceMode::Whole, Framing::Box), "whole pictures");
+        assert_eq!(told(FaceMode::Center, Framing::Box), "the middle of each picture");
+        let version = &NeuralDetector::version()[.."faces ".len() + 8];
+        assert_eq!(
+            told(FaceMode::Whole, Framing::Upright),
+            format!("whole pictures, turned upright (detector {version})")
+        );
+        let boxes = format!("the faces that the detector found (detector {version} in 32 bits, faces from 0.1)");
+        assert_eq!(told(FaceMode::Detector, Framing::Box), boxes);
+        assert_eq!(key_in_words("another form"), "another form");
     }
 
     #[test]

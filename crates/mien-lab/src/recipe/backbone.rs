@@ -85,10 +85,15 @@ impl Recipe {
         }
     }
 
+    /// Whether its network has a backbone.
+    pub(super) fn has_backbone(&self) -> bool {
+        let name = &self.network.architecture;
+        ARCHITECTURES.iter().any(|known| known.name == name && known.backbone_weights.is_some())
+    }
+
     /// What happens to the backbone; `None` if there is none, or if it starts with weights.
     pub fn without_weights(&self) -> Option<WithoutWeights> {
-        let is_transfer = |name: &str| ARCHITECTURES.iter().any(|a| a.name == name && a.backbone_weights.is_some());
-        if self.has_backbone_weights() || !is_transfer(&self.network.architecture) {
+        if self.has_backbone_weights() || !self.has_backbone() {
             return None;
         }
         let stays = self.network.parameters.get(FROZEN).and_then(toml::Value::as_bool).unwrap_or_default();

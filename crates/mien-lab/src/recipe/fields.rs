@@ -6,6 +6,8 @@ use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
+use super::mistakes::Mistake;
+
 /// Fields that determine which other fields their table has. They are checked first.
 const DECIDING: [&str; 2] = ["kind", "architecture"];
 
@@ -59,36 +61,49 @@ pub(super) fn is_in(name: &str, table: &str) -> bool {
     name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The fields of a table and of the tables in it.
-pub(super) fn fields_of(text: &str, table: &DeTable<'_>) -> Vec<Field> {
-    let mut fields = Vec::new();
-    collect(text, table, &mut vec![], &mut fields);
-    fields
+/// The fields of a table and of the tables in it. One whose value can't be held is left out and added to `mistakes`.
+pub(super) fn fields_of(text: &str, table: &DeTable<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Field> {
+    let mut found = Found { text, way: vec![], fields: vec![], mistakes };
+    found.collect(table);
+    found.fields
 }
 
-fn collect(text: &str, table: &DeTable<'_>, way: &mut Vec<Step>, fields: &mut Vec<Field>) {
-    for (key, value) in table {
-        way.push(Step::Key(key.get_ref().to_string()));
-        collect_value(text, value, line_of(text, key.span().start), way, fields);
-        way.pop();
-    }
+/// What was found in a table so far.
+struct Found<'a> {
+    text: &'a str,
+    /// The path to the value that is looked at.
+    way: Vec<Step>,
+    fields: Vec<Field>,
+    mistakes: &'a mut Vec<Mistake>,
 }
 
-fn collect_value(text: &str, value: &Spanned<DeValue<'_>>, line: usize, way: &mut Vec<Step>, fields: &mut Vec<Field>) {
-    match value.get_ref() {
-        DeValue::Table(table) if !table.is_empty() => collect(text, table, way, fields),
-        DeValue::Array(items) if !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()) => {
-            for (i, item) in items.iter().enumerate() {
-                way.push(Step::Item(i));
-                collect_value(text, item, line_of(text, item.span().start), way, fields);
-                way.pop();
-            }
+impl Found<'_> {
+    fn collect(&mut self, table: &DeTable<'_>) {
+        for (key, value) in table {
+            self.way.push(Step::Key(key.get_ref().to_string()));
+            self.collect_value(value, line_of(self.text, key.span().start));
+            self.way.pop();
         }
-        _ => {
-            // This always succeeds, since the text has been parsed before.
-            if let Ok(value) = Value::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
-                fields.push(Field { way: way.clone(), value, line });
+    }
+
+    fn collect_value(&mut self, value: &Spanned<DeValue<'_>>, line: usize) {
+        match value.get_ref() {
+            DeValue::Table(table) if !table.is_empty() => self.collect(table),
+            DeValue::Array(items) if !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.way.push(Step::Item(i));
+                    self.collect_value(item, line_of(self.text, item.span().start));
+                    self.way.pop();
+                }
             }
+            _ => match Value::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
+                Ok(value) => self.fields.push(Field { way: self.way.clone(), value, line }),
+                // The text has been parsed before; what is left is a whole number beyond 64 bits.
+                Err(_) => {
+                    let problem = format!("`{}`: the number is too large", name_of(&self.way));
+                    self.mistakes.push(Mistake { line: Some(line), problem });
+                }
+            },
         }
     }
 }

@@ -63,6 +63,12 @@ pub enum RecipeListError {
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
     },
+    /// TOML without recipes, such as a recipe itself.
+    #[error("{0} has no `[[recipes]]`, so it is no list; if it is a recipe, leave out --all")]
+    NoList(
+        /// Which file.
+        PathBuf,
+    ),
     /// It can be parsed, but its contents can't be used.
     #[error("can't use the list {path}: {problem}")]
     Problem {
@@ -106,6 +112,9 @@ impl RecipeList {
     pub fn read(path: &Path) -> Result<Self, RecipeListError> {
         let text = bounded::read_text(path, MOST_BYTES)
             .map_err(|source| RecipeListError::Read { path: path.to_owned(), source })?;
+        if text.parse::<toml::Table>().is_ok_and(|table| !table.contains_key("recipes")) {
+            return Err(RecipeListError::NoList(path.to_owned()));
+        }
         let written: Written = toml::from_str(&text)
             .map_err(|source| RecipeListError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let problem = |problem: String| Err(RecipeListError::Problem { path: path.to_owned(), problem });
@@ -178,6 +187,7 @@ mod tests {
         let entry = |more: &str| format!("[[recipes]]\nrecipe = \"one.toml\"\n{more}\n");
         for (text, word) in [
             ("recipes = []".to_owned(), "names no recipe"),
+            ("epochs = 3".to_owned(), "list.toml has no `[[recipes]]`, so it is no list"),
             (entry("") + &entry(""), "“one” is in it twice"),
             (entry("minutes = 0"), "`minutes`"),
             (entry("minute = 3"), "unknown field `minute`"),

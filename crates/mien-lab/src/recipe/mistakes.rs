@@ -59,6 +59,36 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// What programs expect, in the words of serde, and the same in words for people.
+const EXPECTED: [(&str, &str); 8] = [
+    ("unit variant, expected newtype variant", "a word alone; it needs a value, as in { mix = 0.3 }"),
+    (", there are no fields", ", no others go with it"),
+    ("expected usize", "expected a whole number of at least 0"),
+    ("expected u64", "expected a whole number of at least 0"),
+    ("expected i64", "expected a whole number"),
+    ("expected f64", "expected a number"),
+    ("expected f32", "expected a number"),
+    ("expected a boolean", "expected true or false"),
+];
+
+/// What the names of types are preceded by in the words of serde.
+const TYPES: [&str; 2] = ["expected struct ", "expected internally tagged enum "];
+
+/// A problem as serde words it, in one line and in words for people.
+pub(super) fn in_words(problem: &str) -> String {
+    let mut words = problem.trim_end().replace('\n', ", ");
+    for (before, after) in EXPECTED {
+        words = words.replace(before, after);
+    }
+    for before in TYPES {
+        if let Some((start, rest)) = words.split_once(before) {
+            let rest = rest.trim_start_matches(|letter: char| letter.is_alphanumeric());
+            words = format!("{start}expected a table{rest}");
+        }
+    }
+    words
+}
+
 /// Displays all mistakes in one line, like every error.
 pub(super) struct Told<'a>(pub &'a [Mistake]);
 

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::Recipe;
 use super::fields::{Field, Step, assembled, fields_of, first_line, is_in, line_of, name_of};
-use super::mistakes::{Mistake, Problems, Told};
+use super::mistakes::{Mistake, Problems, Told, in_words};
 use mien_core::bounded;
 use mien_net::{BuildError, SpecError};
 
@@ -67,17 +67,14 @@ pub fn read_whole<R: DeserializeOwned>(path: &Path, problems: impl Fn(&R) -> Pro
     let text = read_text(path)?;
     let mistaken = |mistakes| RecipeError::Mistakes { path: path.to_owned(), mistakes };
     let recipe: R = toml::from_str(&text).map_err(|error| mistaken(vec![syntax_mistake(&text, &error)]))?;
-    let fields = fields_of(&text, DeTable::parse_recoverable(&text).0.get_ref());
     let mut mistakes = Vec::new();
+    let fields = fields_of(&text, DeTable::parse_recoverable(&text).0.get_ref(), &mut mistakes);
     add_problems(&problems(&recipe), &fields, &mut mistakes);
     if mistakes.is_empty() { Ok(recipe) } else { Err(mistaken(mistakes)) }
 }
 
 fn syntax_mistake(text: &str, error: &toml::de::Error) -> Mistake {
-    Mistake {
-        line: error.span().map(|span| line_of(text, span.start)),
-        problem: error.message().trim_end().replace('\n', ", "),
-    }
+    Mistake { line: error.span().map(|span| line_of(text, span.start)), problem: in_words(error.message()) }
 }
 
 /// Adds problems with values, each with the line of its field, and sorts all mistakes by line.
@@ -103,8 +100,8 @@ fn parse(text: &str, name: &str) -> Result<Recipe, Vec<Mistake>> {
         mistakes.sort_by_key(|mistake| mistake.line);
         return Err(mistakes);
     }
-    let fields = fields_of(text, document.get_ref());
     let mut mistakes = Vec::new();
+    let fields = fields_of(text, document.get_ref(), &mut mistakes);
     let mut recipe = accept(&fields, &mut mistakes);
     complete(&mut recipe, name);
     // Fields of a wrong type have their defaults here, so they aren't reported twice.
@@ -151,7 +148,7 @@ fn accept(fields: &[Field], mistakes: &mut Vec<Mistake>) -> Recipe {
             }
             let is_named = matches!(field.way.last(), Some(Step::Key(key)) if problem.contains(&format!("`{key}`")));
             let problem = if is_named { problem } else { format!("`{}`: {problem}", field.name()) };
-            mistakes.push(Mistake { line: Some(field.line), problem: problem.trim_end().replace('\n', ", ") });
+            mistakes.push(Mistake { line: Some(field.line), problem: in_words(&problem) });
         }
     }
     read(&fitting).unwrap_or_default()
@@ -209,6 +206,88 @@ mod tests {
                 (19, "`augmentation.erase`"),
             ],
         );
+    }
+
+    #[test]
+    fn values_that_no_training_can_mean_are_told() {
+        assert_told(
+            "[split]\npublic = 0\n[normalization]\nmean = 127.5\nstd = 63.75\n[augmentation]\ncontrast = 1.5\n\
+             sharpness = 2\nlevels = 5\ngamma = 5\n",
+            &[
+                (2, "the best epoch is chosen on PublicTest"),
+                (4, "`normalization.mean` has to be from 0 to 1"),
+                (5, "`normalization.std` has to be greater than 0 and at most 1"),
+                (7, "`augmentation.contrast` has to be from 0 to 1"),
+                (8, "`augmentation.sharpness` has to be from 0 to 1"),
+                (9, "`augmentation.levels` has to be from 0 to 4"),
+                (10, "`augmentation.gamma` has to be from 0 to 4"),
+            ],
+        );
+        let several = "data = { sources = [{ name = \"a\" }, { name = \"b\" }] }\n[split]\npublic = 0\n";
+        assert!(parse(several, "a").is_ok(), "another data set may have PublicTest");
+    }
+
+    #[test]
+    fn a_backbone_for_a_network_without_one_is_told_once() {
+        let text = |name: &str| format!("[network]\narchitecture = \"{name}\"\n[backbone]\nfrozen = true\n");
+        assert!(parse(&text("mobilenet2"), "a").is_ok());
+        assert_told(&text("cnn4"), &[(2, "`network.architecture` is cnn4, which has no backbone")]);
+        assert_told(&text("mobilenet-2"), &[(2, "mobilenet-2")]);
+        assert_told("[backbone]\nfrozen = true\n", &[(0, "is mien, which has no backbone")]);
+    }
+
+    #[test]
+    fn other_models_that_are_none_or_do_not_fit_are_told() {
+        let teachers = |names: &str| format!("[distillation]\nteachers = [{names}]\n");
+        assert!(parse(&teachers("\"mien\", \"cnn4-ferplus\", \"runs/a/a.safetensors\""), "a").is_ok());
+        assert_told(
+            &teachers("\"mein\""),
+            &[(2, "names mein, which is no .safetensors file and none of mien-joint, mien")],
+        );
+        assert_told("start_from = \"runs/a\"", &[(1, "names runs/a")]);
+        assert_told("start_from = \"faces\"", &[(1, "detector")]);
+        assert_told(
+            "start_from = \"cnn4-ferplus\"\n[network]\narchitecture = \"mien\"",
+            &[(3, "is mien, and `start_from` names cnn4-ferplus, whose network is cnn4")],
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_too_large_to_hold_are_told_and_not_left_out() {
+        let large = "99999999999999999999";
+        assert_told(
+            &format!(
+                "seed = {large}\nepochs = -{large}\n[network]\narchitecture = \"mien\"\nblocks = [1, {large}, 1, 1]"
+            ),
+            &[
+                (1, "`seed`: the number is too large"),
+                (2, "`epochs`: the number is too large"),
+                (5, "`network.blocks`: the number is too large"),
+            ],
+        );
+    }
+
+    #[test]
+    fn mistakes_are_worded_for_people_and_not_for_programmers() {
+        assert_told(
+            "seed = -1\nepochs = 1.5\naverage = \"much\"\ntarget = \"mix\"\nsplit = 3\n\
+             [balance]\nkind = \"none\"\ntimes = 3\n[augmentation]\nflip = 1\n",
+            &[
+                (1, "expected a whole number of at least 0"),
+                (2, "expected a whole number of at least 0"),
+                (3, "expected a number"),
+                (4, "it needs a value, as in { mix = 0.3 }"),
+                (5, "expected a table"),
+                (8, "unknown field `times`, no others go with it"),
+                (10, "expected true or false"),
+            ],
+        );
+        for (_, problem) in mistakes("seed = -1\nsplit = 3\ntarget = \"mix\"") {
+            assert!(
+                !problem.contains("u64") && !problem.contains("struct") && !problem.contains("variant"),
+                "{problem}"
+            );
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl TrainArgs {
         let work = Work { arguments: self, list: &list, given: &given, runs: &runs, threads };
         let failed = work.run(waiting, jobs as usize, &mut lines, stop)?;
         lines.close();
-        compare::show_list(&list, &runs)?;
+        compare::show_list(&list, &runs, &failed.places)?;
         failed.result(list.len())
     }
 }
@@ -84,7 +84,8 @@ impl TrainArgs {
 /// Why a recipe's training has ended, if nothing is left to do: it was measured on its own data, and this budget wouldn't continue it.
 fn ended(entry: &Scheduled, folder: &Path) -> Option<Ending> {
     let model = folder.join(format!("{}.safetensors", entry.recipe.name));
-    let card = ModelSource::File(model).card().ok()?;
+    // A mean of models that was written in its place isn't its training's.
+    let card = ModelSource::File(model).card().ok().filter(|card| card.mean_of.is_empty())?;
     // Figures on other data come from manual measurements.
     let ending = card.training.ending.filter(|_| card.evaluation.iter().any(|entry| is_own(&card, entry)))?;
     // The card rounds to whole seconds.
@@ -112,24 +113,25 @@ fn locked(folder: &Path, patience: Duration, stop: &AtomicBool) -> anyhow::Resul
 /// The recipes that failed.
 #[derive(Default)]
 struct Failures {
-    count: usize,
-    /// Those among them that another try won't help.
+    /// Their places in the list.
+    places: Vec<usize>,
+    /// How many of them another try won't help.
     for_good: usize,
 }
 
 impl Failures {
-    fn add(&mut self, is_temporary: bool) {
-        self.count += 1;
+    fn add(&mut self, place: usize, is_temporary: bool) {
+        self.places.push(place);
         self.for_good += usize::from(!is_temporary);
     }
 
     /// # Errors
     /// When any of the `all` recipes failed.
     fn result(&self, all: usize) -> anyhow::Result<()> {
-        let words = format!("{} of {all} recipes failed", self.count);
-        match self {
-            Self { count: 0, .. } => Ok(()),
-            Self { for_good: 0, .. } => Err(TryAgain(words).into()),
+        let words = format!("{} of {all} recipes failed", self.places.len());
+        match (self.places.as_slice(), self.for_good) {
+            ([], _) => Ok(()),
+            (_, 0) => Err(TryAgain(words).into()),
             _ => Err(BadInputs(words).into()),
         }
     }
@@ -168,7 +170,7 @@ impl Work<'_> {
                     // The user stopped it while it waited for a folder.
                     Err(_) if stop.load(Ordering::Relaxed) => {}
                     Err(error) => {
-                        failed.add(is_temporary(&error));
+                        failed.add(index, is_temporary(&error));
                         lines.set(index, State::Failed(describe(&error)));
                     }
                 }
@@ -198,7 +200,7 @@ impl Work<'_> {
                     match ended(&self.list[index], &folder) {
                         Some(ending) => lines.set(index, State::Ended { ending, before: false }),
                         None => {
-                            failed.add(false);
+                            failed.add(index, false);
                             lines.set(index, State::Failed(format!("{} holds no measured model", folder.display())));
                         }
                     }
@@ -209,7 +211,7 @@ impl Work<'_> {
                     waiting.push_back(Job { index, tries });
                 }
                 Err((code, why)) => {
-                    failed.add(code == Some(TRY_AGAIN.into()));
+                    failed.add(index, code == Some(TRY_AGAIN.into()));
                     lines.set(index, State::Failed(why));
                 }
             }
@@ -269,7 +271,7 @@ mod tests {
     fn a_list_is_worth_another_try_if_every_failure_is() {
         let code = |failures: &[bool]| {
             let mut failed = Failures::default();
-            failures.iter().for_each(|is_temporary| failed.add(*is_temporary));
+            failures.iter().enumerate().for_each(|(place, is_temporary)| failed.add(place, *is_temporary));
             failed.result(3).err().map(|error| exit::code(&error))
         };
         assert_eq!(code(&[]), None);
