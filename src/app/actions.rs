@@ -125,12 +125,11 @@ impl App {
         }
     }
 
-    /// Analyses the frame of a paused video again, because what finds or labels its faces has changed. A jump, even to the same
-    /// frame, does so and leaves the video paused. At the end of the video, it would leave the end.
+    /// Analyses the frame of a paused video again, because what finds or labels its faces has changed.
     pub(super) fn analyse_again_while_paused(&mut self) {
         let is_analysed = self.screen.frame().is_some() && replay::results(self.replay.as_ref()).is_none();
-        if is_analysed && self.player.paused && self.player.phase == Phase::Running {
-            self.player.seek(self.player.moment());
+        if is_analysed && self.player.paused && self.player.is_shown() {
+            self.player.send(Command::AnalyseAgain);
         }
     }
 

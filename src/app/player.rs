@@ -153,7 +153,8 @@ impl Player {
             Command::Pause | Command::Step(_) => self.paused = true,
             Command::Resume => self.paused = false,
             Command::Seek(to) => self.seeking = Some(to),
-            Command::Retry
+            Command::AnalyseAgain
+            | Command::Retry
             | Command::SetSpeed(_)
             | Command::SetRepeat(_)
             | Command::SetSmoothing(_)

@@ -1,7 +1,7 @@
 //! The record of each file's results, from which a batch that was killed can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -199,10 +199,11 @@ impl Record {
         let outputs = record.results.iter().flat_map(|results| &results.outputs).map(|output| &output.file.path);
         let shortest = outputs.filter(|file| file.is_absolute()).min_by_key(|file| file.components().count());
         let there = shortest.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
+        let here = folder_of(path);
+        let is_below = |file: &Path| file.components().all(|part| matches!(part, Component::Normal(_)));
         for file in record.files() {
-            let below = file.strip_prefix(&there).ok().filter(|below| below.is_relative());
-            let below = below.or(file.file_name().map(Path::new)).unwrap_or(file);
-            *file = folder_of(path).join(below);
+            let below = file.strip_prefix(&there).ok().filter(|below| is_below(below)).map(Path::to_owned);
+            *file = here.join(below.unwrap_or_else(|| tail_in(here, file)));
         }
         Some(record)
     }
@@ -295,6 +296,14 @@ impl Results {
         self.arithmetic.extend(file.arithmetic.iter().cloned());
         self.complaints.extend(file.complaints.iter().map(|complaint| format!("{}: {complaint}", name.display())));
     }
+}
+
+/// The longest end of a path that leads to a file in `folder`; if none does, its last component.
+fn tail_in(folder: &Path, file: &Path) -> PathBuf {
+    let parts: Vec<_> = file.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    let mut tails = (0..parts.len()).map(|first| parts[first..].iter().collect::<PathBuf>());
+    let last = file.file_name().map(PathBuf::from).unwrap_or_default();
+    tails.find(|tail| folder.join(tail).exists()).unwrap_or(last)
 }
 
 #[cfg(test)]
@@ -410,14 +419,18 @@ mod tests {
             Output { product: None, file, sha256: None }
         };
         // As earlier versions wrote it if the folder was copied before more results were added.
-        let outputs = vec![output("/home/u/results/day1/a.mp4.csv"), output("/r/day1/a.mp4.jsonl")];
-        let results = Some(Results { outputs, ..Results::default() });
+        let files =
+            ["/home/u/results/day1/a.mp4.csv", "/r/day1/a.mp4.jsonl", "/r/day1/deep/face.png", "../../a.mp4.csv"];
+        let results = Some(Results { outputs: files.map(output).to_vec(), ..Results::default() });
         let record = Record { results, left: vec!["/r/day1/a.mp4.parquet".into()], ..Record::default() };
+        std::fs::create_dir(home.path().join("deep")).unwrap();
+        std::fs::write(home.path().join("deep/face.png"), "").unwrap();
         let path = home.path().join("a.mp4.mien.json");
         write_json(&path, &record).unwrap();
         let mut read = Record::read(&path).unwrap();
         let files: Vec<_> = read.files().map(|file| file.to_owned()).collect();
-        assert_eq!(files, ["a.mp4.csv", "a.mp4.jsonl", "a.mp4.parquet"].map(|name| home.path().join(name)));
+        let expected = ["a.mp4.csv", "a.mp4.jsonl", "deep/face.png", "a.mp4.csv", "a.mp4.parquet"];
+        assert_eq!(files, expected.map(|name| home.path().join(name)));
     }
 
     #[test]

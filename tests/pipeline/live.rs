@@ -162,6 +162,27 @@ fn a_jump_shows_the_face_also_where_frames_lie_further_apart_than_on_average() {
 }
 
 #[test]
+fn a_paused_frame_that_is_analysed_again_is_the_one_that_is_shown_and_the_end_stays_the_end() {
+    let mut watch = paused_video(50, settings());
+    watch.live.send(Command::Seek(media_time(20)));
+    watch.until_event(&Event::Seeked(media_time(20)));
+    watch.live.send(Command::Step(1));
+    watch.until_frame(21);
+    watch.live.send(Command::AnalyseAgain);
+    watch.until_event(&Event::Seeked(media_time(21)));
+    assert_eq!(watch.scenes.last().unwrap().frame.index, 21);
+
+    watch.live.send(Command::Resume);
+    watch.until_event(&Event::EndOfVideo);
+    watch.live.send(Command::AnalyseAgain);
+    watch.until_event(&Event::Seeked(media_time(49)));
+    assert_eq!(watch.last_index(), Some(49));
+    // At the end, playing begins anew.
+    watch.live.send(Command::Resume);
+    watch.until_frame(1);
+}
+
+#[test]
 fn what_lies_beyond_the_declared_length_can_be_reached_once_it_was_shown() {
     let video = FakeVideo::new(50).declaring(Duration::from_secs(1));
     let mut watch = Watch::video(video, happy(), settings());

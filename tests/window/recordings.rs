@@ -283,7 +283,7 @@ fn a_change_analyses_a_paused_frame_again_unless_its_results_are_recorded() {
         click(&mut window, "Haar");
         let mut commands = fake.take_commands();
         assert!(matches!(commands.remove(0), Command::SetDetection(_)));
-        assert_eq!(commands, if anew { vec![Command::Seek(Duration::from_secs(1))] } else { vec![] });
+        assert_eq!(commands, if anew { vec![Command::AnalyseAgain] } else { vec![] });
     }
 }
 

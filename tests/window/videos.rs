@@ -93,7 +93,7 @@ fn another_network_or_detector_analyses_the_frame_on_which_a_video_is_paused_aga
             press(&mut window, Key::Space);
         }
         assert_eq!(fake.take_commands(), if paused { vec![Command::Pause] } else { vec![] });
-        let again = if paused { vec![Command::Seek(Duration::from_millis(5_400))] } else { vec![] };
+        let again = if paused { vec![Command::AnalyseAgain] } else { vec![] };
 
         click(&mut window, "Model");
         click(&mut window, "other");
@@ -122,7 +122,8 @@ fn at_the_end_of_a_video_another_network_leaves_it_at_the_end() {
     fake.event(Event::EndOfVideo);
     fake.event(Event::ClassifierReady);
     window.run_steps(2);
-    assert_eq!(fake.take_commands(), []);
+    assert_eq!(fake.take_commands(), [Command::AnalyseAgain]);
+    show(&mut window, &fake, 19_960, vec![face(1, Emotion::Sad)]);
     assert_shows(&window, "End of video");
 }
 

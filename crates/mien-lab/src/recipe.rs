@@ -209,13 +209,6 @@ impl Recipe {
         if let Some(problem) = self.split.problem() {
             found.add("split", problem);
         }
-        // Of several data sets, another may have PublicTest.
-        let is_alone = self.data.names().count() <= 1;
-        found.check(
-            "split.public",
-            self.split.public != 0.0 || !is_alone,
-            "has to be greater than 0: the best epoch is chosen on PublicTest",
-        );
         self.data.check(&self.balance, &mut found);
         self.balance.check(&self.classes, &mut found);
         self.loss.check(&mut found);

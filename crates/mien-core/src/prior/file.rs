@@ -24,12 +24,13 @@ impl Prior {
     /// When the file can't be read, names an unknown emotion, names one twice, lacks one, or gives an invalid weight.
     pub fn read(path: &Path) -> Result<Self, PriorError> {
         let no_prior = |problem| PriorError::Weights { path: path.to_owned(), problem };
+        let is_csv = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
         let text = bounded::read_text(path, MOST_BYTES).map_err(|source| match source.kind() {
-            io::ErrorKind::InvalidData => no_prior(NOT_UTF8.to_owned()),
+            io::ErrorKind::InvalidData if is_csv => no_prior(NOT_UTF8.to_owned()),
             _ => PriorError::Read { path: path.to_owned(), source },
         })?;
         let no_toml = |source: toml::de::Error| PriorError::Toml { path: path.to_owned(), source: source.into() };
-        let given = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
+        let given = if is_csv {
             from_csv(&text).map_err(no_prior)?
         } else if toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key(OWN_CLASSES)) {
             let Own { classes } = toml::from_str(&text).map_err(no_toml)?;

@@ -38,6 +38,8 @@ pub(super) struct Controls {
     pub(super) jump: Option<Duration>,
     /// Frames to go forward or back from there, or from the frame that is shown.
     pub(super) steps: i64,
+    /// Whether the frame that is shown is to be analysed again.
+    pub(super) again: bool,
     pub(super) repeat: bool,
     pub(super) pacer: Pacer,
     /// Number of seeks applied.
@@ -67,7 +69,17 @@ impl Detectors {
 impl Controls {
     pub(super) fn new(speed: f64, repeat: bool, detectors: Option<Detectors>) -> Self {
         let pacer = Pacer::new(speed);
-        Self { paused: false, jump: None, steps: 0, repeat, pacer, generation: 0, detection: None, detectors }
+        Self {
+            paused: false,
+            jump: None,
+            steps: 0,
+            again: false,
+            repeat,
+            pacer,
+            generation: 0,
+            detection: None,
+            detectors,
+        }
     }
 
     /// Applies a command to this state.
@@ -89,6 +101,7 @@ impl Controls {
                 self.paused = true;
                 self.steps += i64::from(*frames);
             }
+            Command::AnalyseAgain => self.again = true,
             Command::SetSpeed(speed) => self.pacer.set_speed(*speed),
             Command::SetRepeat(repeat) => self.repeat = *repeat,
             // Dragging a slider requests many detectors, and making one takes time: see `see_to_detector`.

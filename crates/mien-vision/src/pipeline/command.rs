@@ -48,6 +48,9 @@ pub enum Command {
     Seek(Duration),
     /// Pauses and goes forward or back by frames. A camera ignores it.
     Step(i32),
+    /// Analyses the frame on which a video is paused again, because what finds or labels its faces has changed. Has no effect if
+    /// another frame was asked for meanwhile. A camera ignores it.
+    AnalyseAgain,
     /// How fast a video plays: 1 is its own speed. Limited to 1/16 to 16; a value that isn't a number counts as 1.
     SetSpeed(f64),
     /// Whether a video starts again when it ends.

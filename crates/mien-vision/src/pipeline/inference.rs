@@ -74,6 +74,7 @@ fn obey(command: Command, labels: &mut Labels, labeller: &mut Labeller, shared: 
         | Command::Retry
         | Command::Seek(_)
         | Command::Step(_)
+        | Command::AnalyseAgain
         | Command::SetSpeed(_)
         | Command::SetRepeat(_)
         | Command::SetDetection(_) => {}

@@ -1,5 +1,6 @@
 //! Plays a video on the capture thread: pace, pause, steps, jumps, repeats.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -77,8 +78,12 @@ impl Player {
             // There is no frame left to step to.
             controls.steps = controls.steps.min(0);
         }
+        let again = std::mem::take(&mut controls.again);
         if controls.jump.is_some() || controls.steps < 0 {
             return self.jump();
+        }
+        if again && controls.paused && controls.steps == 0 {
+            return self.analyse_again();
         }
         if self.ended && !controls.paused {
             // Resumed after the end.
@@ -167,12 +172,14 @@ impl Player {
                 break;
             }
             begun_at = first;
-            let (found, searched) = self.approach(first, target)?;
+            let (found, searched) = self.approach(first, target, needed)?;
             landing = found;
             if self.capture.shared.is_stopping() {
                 return Ok(ControlFlow::Break(()));
             }
-            let Some(waiting) = landing.as_ref().filter(|_| searched < needed) else { break };
+            // While a seek bar is dragged, each frame is shown as it is: the next one is waited for.
+            let is_enough = searched >= needed || !self.capture.commands.is_empty();
+            let Some(waiting) = landing.as_ref().filter(|_| !is_enough) else { break };
             moment = waiting.frame.media_time;
         }
         match landing {
@@ -181,30 +188,51 @@ impl Player {
         }
     }
 
-    /// Reads from the frame that is shown at `first` to the one that is shown at `target`, and returns that one. Also returns the number
-    /// of frames before it, which are searched for faces.
-    fn approach(&mut self, first: Duration, target: Duration) -> Result<(Option<Waiting>, u32), PipelineError> {
+    /// Analyses the frame that is shown again. At the end of the video, it stays there.
+    fn analyse_again(&mut self) -> Result<ControlFlow<()>, PipelineError> {
+        let Some(shown) = self.shown else { return Ok(ControlFlow::Continue(())) };
+        let ended = self.ended;
+        self.capture.controls.jump = Some(shown);
+        let flow = self.jump()?;
+        self.ended = ended;
+        Ok(flow)
+    }
+
+    /// Reads from the frame that is shown at `first` to the one that is shown at `target`, and returns that one. Searches the last
+    /// frames before it for faces, and returns their number, which is more than `needed` if there are that many.
+    fn approach(
+        &mut self,
+        first: Duration,
+        target: Duration,
+        needed: u32,
+    ) -> Result<(Option<Waiting>, u32), PipelineError> {
         self.next = None;
         self.capture.analyzer.jump();
         self.source.seek(first)?;
 
-        let (mut landing, mut searched) = (None::<Waiting>, 0);
+        let mut last = VecDeque::new();
         while !self.capture.shared.is_stopping()
             && let Some(waiting) = self.read()?
         {
             let later = waiting.frame.media_time > target;
-            if later && landing.is_some() {
+            if later && !last.is_empty() {
                 self.next = Some(waiting);
                 break;
             }
-            if let Some(before) = landing.replace(waiting) {
-                self.capture.analyzer.analyze(before.frame)?;
-                searched += 1;
+            // One more than needed, as without a jump.
+            if last.len() > needed as usize + 1 {
+                last.pop_front();
             }
+            last.push_back(waiting);
             if later {
                 // The file has no frame at or before the target.
                 break;
             }
+        }
+        let landing = last.pop_back();
+        let searched = last.len() as u32;
+        for before in last {
+            self.capture.analyzer.analyze(before.frame)?;
         }
         Ok((landing, searched))
     }

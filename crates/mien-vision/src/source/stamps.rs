@@ -49,7 +49,6 @@ pub(super) struct KnownTimes(Vec<Duration>);
 impl KnownTimes {
     /// Notes the time of a frame, if it is the next one and there is room.
     pub(super) fn note(&mut self, index: u64, media_time: Duration) {
-        // After a seek the number may be wrong. A time that isn't later gives that away.
         let is_later = self.0.last().is_none_or(|last| *last < media_time);
         if self.0.len() as u64 == index && self.0.len() < MOST_KNOWN && is_later {
             self.0.push(media_time);
@@ -177,7 +176,7 @@ mod tests {
         assert_eq!(known.time_before(time(2120), 2), Some(time(1080)));
         assert_eq!(known.time_before(time(2121), 2), None);
         assert_eq!(known.time_before(time(80), 9), Some(time(20)));
-        // A wrong number after a seek.
+        // A time that isn't later.
         known.note(5, time(40));
         assert_eq!(known.time_before(time(2120), 1), Some(time(2100)));
     }

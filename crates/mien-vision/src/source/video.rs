@@ -51,6 +51,8 @@ pub struct VideoSource {
     known: KnownTimes,
     /// Index of the next frame that the decoder gives.
     next_index: u64,
+    /// Whether that is certain: after a jump it is an estimate by the declared rate.
+    is_counted: bool,
     last: Option<LastFrame>,
     /// Compares what is read with the index of the file, if that is known.
     losses: Option<Losses>,
@@ -116,6 +118,7 @@ impl VideoSource {
             ahead: VecDeque::new(),
             known: KnownTimes::default(),
             next_index: 0,
+            is_counted: true,
             last: None,
             losses: timeline.map(Losses::new),
             estimated: None,
@@ -136,11 +139,13 @@ impl VideoSource {
             && let Some(index) = self.known.index_of(media_time)
         {
             // The first frame after a jump into a part that was read before: its exact number is known.
-            self.next_index = index;
+            (self.next_index, self.is_counted) = (index, true);
         }
         // Frames after lost ones keep the numbers that they have in the intact file.
         self.next_index += self.losses.as_mut().map_or(0, |losses| losses.note(media_time));
-        self.known.note(self.next_index, media_time);
+        if self.is_counted {
+            self.known.note(self.next_index, media_time);
+        }
         let index = self.next_index;
         self.next_index += 1;
         self.last = Some(LastFrame { index, media_time });
@@ -176,7 +181,7 @@ impl VideoSource {
         if let Some(losses) = &mut self.losses {
             losses.restart();
         }
-        self.next_index = frame;
+        (self.next_index, self.is_counted) = (frame, frame == 0);
     }
 
     /// Reads on until the frame shown at `target`, the last one that isn't later, is first in `ahead`. Returns whether
