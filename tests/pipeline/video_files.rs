@@ -242,6 +242,28 @@ fn a_variable_frame_rate_keeps_the_real_times_also_after_a_seek() {
 }
 
 #[test]
+fn the_first_and_the_last_frames_have_their_times_although_b_frames_are_reordered() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = Files::new();
+    let inputs = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=8"];
+    let late = folder.path("late.mp4");
+    let pause = ["-vf", "select='lt(t,3)+eq(n,175)'", "-fps_mode", "vfr", "-c:v", "libx264", "-bf", "3"];
+    ffmpeg(&[&inputs[..], &pause].concat(), &late);
+    let mut video = open(&late);
+    let times = times(&mut video);
+    assert_eq!((times.len(), *times.last().unwrap(), video.shortfall()), (76, Duration::from_secs(7), None));
+    let avi = folder.path("b-frames.avi");
+    ffmpeg(&[&inputs[..], &["-c:v", "mpeg4", "-bf", "2"]].concat(), &avi);
+    let mut video = open(&avi);
+    let first = video.read().unwrap().unwrap();
+    assert_eq!((first.index, first.media_time), (0, Duration::ZERO));
+    video.seek(Duration::from_millis(4020)).unwrap();
+    assert_eq!(video.read().unwrap().unwrap().media_time.as_millis(), 4000);
+}
+
+#[test]
 fn a_cut_video_ends_early_and_says_by_how_much() {
     let folder = Files::new();
     let whole = fs::read(folder.video("whole.avi", b"MJPG", (320, 240), 100)).unwrap();

@@ -8,7 +8,8 @@ use mien_core::prior::{Prior, PriorChoice, PriorError, StandardPrior};
 
 /// How a model's logits become probabilities. The defaults change nothing.
 ///
-/// Adjusted logits are `logits + strength · (ln assumed − ln training)`, divided by the temperature of the operating point. A class
+/// Under the uniform prior, adjusted logits are `logits + strength · (ln uniform − ln training)`, divided by the temperature of the
+/// operating point. A prior from a file multiplies the probabilities under the uniform prior by its shares. A class
 /// that was absent from training stays impossible under any prior, because the network knows nothing about it. The temperature (Guo et
 /// al. 2017, “On calibration of modern neural networks”) changes how sure the answers are, but never which class leads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub struct Calibration {
     pub temperature: Temperatures,
 }
 
-/// One temperature for each prior that a model knows by name. Priors from files use that of the uniform prior.
+/// One temperature for each prior that a model knows by name. Priors from files build on the uniform one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Temperatures {
@@ -83,10 +84,7 @@ impl Calibration {
                 let plain = trained.map_or(Adjustment::NONE, |prior| Adjustment::between(prior, prior, 0.0));
                 plain.with_temperature(self.temperature.training)
             }
-            PriorChoice::Standard(StandardPrior::Uniform) => {
-                let trained = self.trained()?;
-                self.between(trained, &Prior::uniform(trained.classes()))
-            }
+            PriorChoice::Standard(StandardPrior::Uniform) => self.uniform(self.trained()?),
             PriorChoice::Given { path, prior } => {
                 let trained = self.trained()?;
                 let Some(prior) = prior.in_order_of(trained.classes()) else {
@@ -96,7 +94,7 @@ impl Calibration {
                     let (given, classes) = (words(prior.classes()), words(trained.classes()));
                     return Err(PriorError::OtherClasses { path: path.clone(), given, classes });
                 };
-                self.between(trained, &prior)
+                self.uniform(trained).weighted(&prior)
             }
         };
         Ok(Assumed { prior: choice.clone(), adjustment })
@@ -106,8 +104,9 @@ impl Calibration {
         self.training_prior.as_ref().ok_or(PriorError::Unknown)
     }
 
-    fn between(&self, trained: &Prior, assumed: &Prior) -> Adjustment {
-        Adjustment::between(trained, assumed, self.strength).with_temperature(self.temperature.uniform)
+    fn uniform(&self, trained: &Prior) -> Adjustment {
+        let uniform = Prior::uniform(trained.classes());
+        Adjustment::between(trained, &uniform, self.strength).with_temperature(self.temperature.uniform)
     }
 
     /// Returns the classes that were absent from training and are therefore never named.
@@ -159,6 +158,15 @@ impl Adjustment {
             if *trained > 0.0 && *assumed > 0.0 { strength * (assumed / trained).ln() } else { f64::NEG_INFINITY }
         };
         Self { offsets: trained.shares().iter().zip(assumed.shares()).map(offset).collect(), temperature: 1.0 }
+    }
+
+    /// Returns the adjustment that multiplies the probabilities by the shares of a prior over the same classes, as Bayes' theorem does
+    /// with probabilities under the uniform prior. A class with the share 0 is impossible.
+    #[must_use]
+    pub fn weighted(&self, prior: &Prior) -> Self {
+        let count = prior.shares().len() as f64;
+        let offset = |(class, share): (usize, &f64)| self.offset(class) + self.temperature * (share * count).ln();
+        Self { offsets: prior.shares().iter().enumerate().map(offset).collect(), temperature: self.temperature }
     }
 
     /// Returns the same offsets with another temperature.
@@ -234,6 +242,22 @@ mod tests {
         let given = PriorChoice::Given { path: "same.toml".into(), prior };
         let adjustment = skewed().assume(Some(&given)).unwrap().adjustment;
         assert!(adjustment.offsets.iter().all(|offset| offset.abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_prior_from_a_file_multiplies_the_probabilities_under_the_uniform_one_whatever_was_fitted() {
+        let weights = [1.0, 2.0, 3.0, 4.0, 5.0, 1.0, 8.0];
+        let calibration =
+            Calibration { strength: 0.9, temperature: Temperatures { training: 1.0, uniform: 0.5 }, ..skewed() };
+        let given = PriorChoice::Given { path: "own.toml".into(), prior: prior(weights) };
+        let odds = |choice: &PriorChoice| {
+            let row = calibration.assume(Some(choice)).unwrap().adjustment.row(&[0.3, -1.0, 2.0, 0.0, 1.5, -0.5, 0.7]);
+            row.iter().map(|logit| (logit - row[0]).exp()).collect::<Vec<_>>()
+        };
+        let (uniform, own) = (odds(&choice("uniform")), odds(&given));
+        for class in 0..COUNT {
+            assert!((own[class] / uniform[class] - weights[class]).abs() < 1e-9, "{class}: {own:?}, {uniform:?}");
+        }
     }
 
     #[test]

@@ -138,6 +138,11 @@ impl Losses {
         self.timeline.time_before(media_time, frames)
     }
 
+    /// When the frame that should come next is shown.
+    pub(super) fn next_time(&self) -> Option<Duration> {
+        self.timeline.times.get(self.next?).map(|ticks| self.timeline.to_duration(*ticks))
+    }
+
     /// How many frames should come from frame number `index` on.
     pub(super) fn frames_from(&self, index: u64) -> u64 {
         self.timeline.frames().saturating_sub(index)

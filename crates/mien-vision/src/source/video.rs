@@ -2,7 +2,8 @@
 //!
 //! What OpenCV 4.6 does with time stamps, and what follows from it:
 //! - `CAP_PROP_POS_MSEC` *after* a read is the stamp of the frame just read, also with a variable frame rate. It is
-//!   zero if FFmpeg gives no stamp, as on the last frames of some H.264 files; [`StampClock`] then adds the last interval.
+//!   zero if FFmpeg gives no stamp, as on the last frames of H.264 files with B-frames. The index of an MP4 has their times; elsewhere
+//!   [`StampClock`] adds the last interval.
 //! - `CAP_PROP_POS_FRAMES` seeks by `frame / declared rate` and decodes forward from the key frame before it. This is
 //!   exact for a constant rate, but only approximate for a variable one. So [`VideoSource::seek`] goes a little before
 //!   the target and then reads on by stamps.
@@ -49,6 +50,8 @@ pub struct VideoSource {
     /// Frames that were read ahead: the first one at opening, and those that a seek had to look at.
     ahead: VecDeque<Frame>,
     known: KnownTimes,
+    /// The stamp of the first picture, if the file has no known index.
+    first_stamp: Option<f64>,
     /// Index of the next frame that the decoder gives.
     next_index: u64,
     /// Whether that is certain: after a jump it is an estimate by the declared rate.
@@ -117,6 +120,7 @@ impl VideoSource {
             clock: StampClock::new(fps.unwrap_or(0.0)),
             ahead: VecDeque::new(),
             known: KnownTimes::default(),
+            first_stamp: None,
             next_index: 0,
             is_counted: true,
             last: None,
@@ -133,7 +137,7 @@ impl VideoSource {
     /// The next frame from the decoder, or `None` at the end of the file.
     fn decode(&mut self) -> Result<Option<Frame>, SourceError> {
         let Some(image) = self.read_picture()? else { return Ok(None) };
-        let stamp = self.capture.get(videoio::CAP_PROP_POS_MSEC)?;
+        let stamp = self.stamp()?;
         let media_time = self.clock.media_time(stamp, self.next_index);
         if self.last.is_none()
             && let Some(index) = self.known.index_of(media_time)
@@ -150,6 +154,22 @@ impl VideoSource {
         self.next_index += 1;
         self.last = Some(LastFrame { index, media_time });
         Ok(Some(Frame { index, media_time, captured_at: Instant::now(), image: image.into() }))
+    }
+
+    /// The stamp of the picture that was just read, in milliseconds since the first one; 0 if there is none.
+    fn stamp(&mut self) -> Result<f64, SourceError> {
+        let stamp = self.capture.get(videoio::CAP_PROP_POS_MSEC)?;
+        match &self.losses {
+            Some(losses) if stamp <= 0.0 && self.last.is_some() => {
+                Ok(losses.next_time().map_or(stamp, |time| time.as_secs_f64() * 1000.0))
+            }
+            Some(_) => Ok(stamp),
+            None => {
+                // In an AVI with B-frames, the first picture isn't at 0.
+                let first = *self.first_stamp.get_or_insert(if stamp.is_finite() { stamp } else { 0.0 });
+                Ok(if stamp > 0.0 { stamp - first } else { stamp })
+            }
+        }
     }
 
     /// The next picture, or `None` at the end of the file.
