@@ -15,7 +15,7 @@ use crate::console::{print, print_json};
 use crate::detect::DetectionOptions;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
-use crate::pipeline::{Labeller, run_to_end};
+use crate::pipeline::{Ending, Labeller, run_to_end};
 use crate::score::{Ground, Report, Score, Scorer, Truth};
 use crate::source::{FrameSource as _, VideoSource};
 use crate::version::Versions;
@@ -62,6 +62,9 @@ struct Outcome {
     /// The chosen smoothing.
     smoothing_secs: f64,
     scores: Vec<Score>,
+    /// What the video lacks if it is truncated or damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complaint: Option<String>,
     versions: Versions,
 }
 
@@ -69,7 +72,8 @@ impl ScoreArgs {
     /// Processes the video and prints the scores.
     ///
     /// # Errors
-    /// When truth, video, model or device can't be used, or the user interrupted it.
+    /// When truth, video, model or device can't be used, or the user interrupted it. A video that ends before the length that it declares is
+    /// an error too, but the score of what could be read is printed.
     pub fn run(&self) -> anyhow::Result<()> {
         let stop = interrupt::catch()?;
         let source = VideoSource::open(&self.file)?;
@@ -93,7 +97,7 @@ impl ScoreArgs {
         let labeller = Labeller::new(network.classifier, None);
         // Faces are tracked as by `mien analyze`, so that the scores apply to its tables.
         let analyzer = choices.analyzer_for(info.interval(), info.frames())?;
-        run_to_end(Box::new(source), analyzer, labeller, stop, |scene| {
+        let ending = run_to_end(Box::new(source), analyzer, labeller, stop, |scene| {
             scorer.push(&scene);
             count += 1;
             progress.tick();
@@ -103,16 +107,22 @@ impl ScoreArgs {
         if stop.load(Ordering::Relaxed) {
             bail!(Interrupted(format!("stopped after {count} frames; nothing was scored")));
         }
+        let complaint = match ending {
+            Ending::EndOfSource(Some(shortfall)) => Some(format!("{} is {shortfall}", info.name)),
+            Ending::EndOfSource(None) | Ending::Stopped => None,
+        };
         let (ground, scores) = scorer.finish(info.interval());
         if ground.seconds == 0.0 {
-            bail!("none of the known answers in {} falls within the video", self.truth.display());
+            let complaint = complaint.map_or_else(String::new, |complaint| format!("; {complaint}"));
+            bail!("none of the known answers in {} falls within the video{complaint}", self.truth.display());
         }
+        let complaint = complaint.map(|complaint| format!("{complaint}; the score covers the others"));
         let chosen = scores.get(chosen_index).context("no smoothing was scored")?;
         if self.json {
             let smoothing_secs = chosen.smoothing_secs;
             let (video, detection, versions) = (info.name, choices.detection, Versions::here());
             let network = in_use;
-            return print_json(&Outcome {
+            print_json(&Outcome {
                 video,
                 frames: count,
                 ground,
@@ -120,11 +130,17 @@ impl ScoreArgs {
                 detection,
                 smoothing_secs,
                 scores,
+                complaint: complaint.clone(),
                 versions,
-            });
+            })?;
+        } else {
+            let report = Report { classes: &in_use.classes, ground: &ground, chosen, scores: &scores };
+            print(&format!("{}, {count} frames, {in_use}\n{report}", info.name))?;
         }
-        let report = Report { classes: &in_use.classes, ground: &ground, chosen, scores: &scores };
-        print(&format!("{}, {count} frames, {in_use}\n{report}", info.name))
+        if let Some(complaint) = complaint {
+            bail!(complaint);
+        }
+        Ok(())
     }
 }
 

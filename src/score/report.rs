@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Ground, IGNORE, Score};
 use crate::classes::Classes;
+use crate::report::counted;
 
 /// Least width of the name column, in characters.
 const NAME_WIDTH: usize = 9;
@@ -24,12 +25,8 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { classes, ground, chosen, scores } = self;
         let Ground { seconds, seconds_beyond, no_face, left_out } = ground;
-        let parts = chosen.intervals.len();
-        writeln!(
-            f,
-            "{seconds:.1} s with known answers in {parts} parts, {:.1} % of them without a face",
-            100.0 * no_face
-        )?;
+        let parts = counted(chosen.intervals.len() as u64, "part", "parts");
+        writeln!(f, "{seconds:.1} s with known answers in {parts}, {:.1} % of them without a face", 100.0 * no_face)?;
         if *seconds_beyond > 0.05 {
             writeln!(f, "{seconds_beyond:.1} s of known answers are after the end of the video and don't count")?;
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use opencv::core::Size;
 use opencv::videoio::{VideoWriter, VideoWriterTrait as _};
+use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
@@ -103,9 +104,22 @@ fn what_cannot_be_scored_is_refused_with_the_reason() {
     fs::write(home.join("truth.csv"), "start,end,emotion\n0,1,sad\n").unwrap();
     let missing = ["score", "no.mp4", "--truth", "truth.csv"];
     assert_refused(mien().current_dir(home).args(missing), &["no.mp4"]);
+    // A cut film is scored up to its end, and that is said.
+    let whole = home.join("whole.avi");
+    video_with_face(&whole, 60);
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(home.join("cut.avi"), &bytes[..bytes.len() / 2]).unwrap();
+    let cut = ["score", "cut.avi", "--truth", "truth.csv"];
+    let said = contains("error: cut.avi is truncated or damaged").and(contains("the score covers the others"));
+    let known = contains(" s with known answers in 1 part, ");
+    mien().current_dir(home).args(cut).assert().code(1).stdout(known).stderr(said);
+    let output = mien().current_dir(home).args(cut).arg("--json").assert().code(1).get_output().stdout.clone();
+    let printed: Value = serde_json::from_slice(&output).unwrap();
+    assert!(printed["complaint"].as_str().unwrap().contains("truncated or damaged"), "{printed}");
     // A clip without a face has a score; that isn't an error.
     let none = score(home, &[]);
     assert_eq!((&none["no_face"], &none["scores"][0]["right"]), (&Value::from(1.0), &Value::from(0.0)));
+    assert_eq!(none.get("complaint"), None);
 }
 
 /// Runs only with JAFFE: `MIEN_DATA=folder cargo test --test program score`. The folder has to contain `jaffe/*.tiff`. The clip is
