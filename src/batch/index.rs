@@ -28,10 +28,10 @@ pub fn write_index(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A row for each finished file, in order of their names.
+/// A row for each finished file, in order of their names. Links are followed; what can't be read has no row.
 fn rows(folder: &Path) -> Vec<IndexRow> {
-    let entries =
-        WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !is_temporary(entry.path()));
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    let entries = walk.into_iter().filter_entry(|entry| !is_temporary(entry.path()));
     let files = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
     files.filter_map(|entry| row(folder, entry.path())).collect()
 }
@@ -44,7 +44,7 @@ fn row(folder: &Path, path: &Path) -> Option<IndexRow> {
         let parts = path.strip_prefix(folder).ok()?.components().map(|part| part.as_os_str().to_string_lossy());
         Some(parts.collect::<Vec<_>>().join("/"))
     };
-    let results = Record::read(path)?.results?;
+    let results = Record::read(path).ok()?.results?;
     let report = Summaries::report_name(&name);
     // Copies of pictures have other names; they are too many for a row.
     let outputs = results.outputs.iter().filter_map(|output| output.file.path.file_name());
@@ -104,6 +104,19 @@ mod tests {
         let page = fs::read_to_string(folder.join(INDEX)).unwrap();
         assert!(page.contains("href=\"day1/a.mp4.annotated.mp4\""), "{page}");
         assert!(page.contains("80.0 %") && page.contains("20.0 %"), "{page}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_index_has_what_a_link_leads_to() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, elsewhere) = (home.path().join("results"), home.path().join("node1"));
+        finish(&elsewhere, "a.mp4", &[".html"]);
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.join("1")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.join("2")).unwrap();
+        let names: Vec<_> = rows(&folder).into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["1/a.mp4"]);
     }
 
     #[test]

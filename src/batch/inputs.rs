@@ -173,7 +173,7 @@ impl Inputs {
             if let Some(first) = names.insert(name.clone(), path.clone()) {
                 return Err(InputError::SameName { first, second: path, name });
             }
-            let kind = if ends_in(&path, &PICTURES) { &mut inputs.pictures } else { &mut inputs.videos };
+            let kind = if is_picture(&path) { &mut inputs.pictures } else { &mut inputs.videos };
             kind.push(Input { path, name, part: None });
         }
         if !inputs.pictures.is_empty()
@@ -264,6 +264,11 @@ fn complaint(error: &walkdir::Error) -> Option<(PathBuf, String)> {
     let (path, reason) = (error.path()?, error.io_error()?);
     let is_of_interest = !path.is_symlink() || ends_in(path, &VIDEOS) || ends_in(path, &PICTURES);
     is_of_interest.then(|| (path.to_owned(), format!("can't be read: {reason}")))
+}
+
+/// Whether a file has the extension of a picture.
+pub fn is_picture(path: &Path) -> bool {
+    ends_in(path, &PICTURES)
 }
 
 fn ends_in(path: &Path, endings: &[&str]) -> bool {

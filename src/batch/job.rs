@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::export::{FaceLines, LinesError, Original};
 use crate::interrupt::Interrupted;
 use crate::pipeline::{Analyzer, Ending, Labeller, Scene, run_to_end};
 use crate::pixels::PixelLimit;
-use crate::source::{Excerpt, FrameSource as _, ImageSource, Span, VideoSource};
+use crate::source::{Excerpt, FrameSource as _, ImageSource, SourceError, Span, VideoSource};
 use crate::stages::{SharedNetwork, StageChoices};
 use crate::track::TrackOptions;
 
@@ -124,29 +125,30 @@ impl Job<'_> {
         mut progress: FileProgress<'_>,
     ) -> anyhow::Result<Results> {
         let mut products = Products::of_pictures(place)?;
-        let complaints = self.each_picture(inputs, |file, scene| {
+        let (complaints, unread) = self.each_picture(inputs, |file, scene| {
             if let Some(scene) = scene {
                 products.push(file, scene)?;
             }
             progress.tick();
             Ok(())
         })?;
-        let results = products.finish(complaints, None)?;
+        let results = Results { unread, ..products.finish(complaints, None)? };
         progress.done(&results);
         Ok(results)
     }
 
-    /// Passes each picture's name and scene to `on_picture`, without a scene if it can't be read. Returns complaints about those.
+    /// Passes each picture's name and scene to `on_picture`, without a scene if it can't be read. Returns complaints about those, and the
+    /// paths of those that the system didn't let it read: they may be good.
     fn each_picture(
         &self,
         inputs: &[Input],
         mut on_picture: impl FnMut(&str, Option<Scene>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Vec<String>> {
+    ) -> anyhow::Result<(Vec<String>, Vec<PathBuf>)> {
         let detector = ScheduledDetector::make(&self.choices.detection, self.choices.device.resolve()?)?;
         let mut analyzer = Analyzer::new(detector, TrackOptions::for_single_pictures(), false);
         let mut labeller = Labeller::new(self.network.classifier(), None);
         analyzer.set_framing(labeller.framing());
-        let mut complaints = Vec::new();
+        let (mut complaints, mut unread) = (Vec::new(), Vec::new());
         for input in inputs {
             self.go_on()?;
             analyzer.reset();
@@ -160,13 +162,16 @@ impl Job<'_> {
                     None
                 }
                 Err(error) => {
+                    if matches!(error, SourceError::Unreadable { .. }) {
+                        unread.push(input.path.clone());
+                    }
                     complaints.push(describe(&error.into()));
                     None
                 }
             };
             on_picture(&file, scene)?;
         }
-        Ok(complaints)
+        Ok((complaints, unread))
     }
 
     /// Writes a line for each face whose quality is at least `least_quality`, flushed after each frame, videos first. Reports problems as
@@ -203,7 +208,7 @@ impl Job<'_> {
             }
         }
         if !inputs.pictures.is_empty() {
-            let complaints = self
+            let (complaints, _) = self
                 .each_picture(&inputs.pictures, |file, scene| scene.map_or(Ok(()), |scene| Ok(write(file, scene)?)))?;
             complaints.iter().for_each(|complaint| complain(complaint, false));
         }

@@ -18,14 +18,14 @@ mod task;
 mod together;
 
 pub use self::index::write_index;
-pub use self::inputs::{Input, InputError, Inputs, PICTURES_NAME};
+pub use self::inputs::{Input, InputError, Inputs, PICTURES_NAME, is_picture};
 pub use self::job::{Job, Lacking};
 pub use self::mpeg_clock::clock_begins_again;
 pub use self::outcome::{Problem, RUN_REPORT, RunReport};
 pub use self::part::Part;
 pub use self::products::{Product, Wanted};
 pub use self::progress::ProgressForm;
-pub use self::record::{FileState, Output, Record, Results, Work};
+pub use self::record::{FileState, Output, Record, RecordError, Results, Work};
 pub use self::run::{Batch, Orders, RECORD_ENDING};
 use self::task::Task;
 pub use self::together::{TablesRecord, different_arithmetic};

@@ -1,5 +1,6 @@
 //! The outcome of a batch, reported to the user at the end, and to the caller by the exit code.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -9,7 +10,7 @@ use super::record::{Results, write_json};
 use super::run::Orders;
 use super::together::left_in_words;
 use super::{Product, Task};
-use crate::console::{describe, print, tell};
+use crate::console::{describe, print, tell, visible};
 use crate::exit::{BadInputs, TryAgain, is_temporary};
 use crate::export::ExportError;
 use crate::report::counted;
@@ -84,20 +85,30 @@ impl Problem {
     }
 }
 
-/// Whether another try may succeed. It may if a result can't be written, which isn't the input's fault.
+/// Whether another try may succeed. It may if a result can't be written, which isn't the input's fault, unless its name is impossible.
 fn may_pass(error: &anyhow::Error) -> bool {
     use ExportError::{Folder, Incomplete, OpenCv, Write, WriterDied};
-    let is_of_writing = |error: &ExportError| {
-        matches!(error, Folder { .. } | Write { .. } | Incomplete { .. } | OpenCv(_) | WriterDied)
+    use io::ErrorKind::InvalidFilename;
+    let is_of_writing = |error: &ExportError| match error {
+        // Not only if the kind says so: writers of tables wrap the system's error.
+        Folder { reason, .. } | Write { reason, .. } => reason.kind() != InvalidFilename,
+        Incomplete { .. } | OpenCv(_) | WriterDied => true,
+        _ => false,
     };
     is_temporary(error) || error.downcast_ref().is_some_and(is_of_writing)
 }
 
 impl RunReport {
-    /// Reads the report at `path`, if there is one.
-    #[must_use]
-    pub fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    /// Reads the report at `path`.
+    ///
+    /// # Errors
+    /// When it can't be read, or isn't a report.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let damaged = |_where| {
+            let words = "it is damaged, and the next run into its folder writes it anew";
+            io::Error::new(io::ErrorKind::InvalidData, words)
+        };
+        serde_json::from_slice(&std::fs::read(path)?).map_err(damaged)
     }
 }
 
@@ -168,7 +179,8 @@ impl BatchOutcome<'_> {
                 tell(&format!("{poor} of a quality below {least} left out"));
             }
             if !complaints.is_empty() {
-                print(&format!("\nProblems:\n  {}\n", complaints.join("\n  ")))?;
+                let lines: Vec<_> = complaints.iter().map(|complaint| visible(complaint)).collect();
+                print(&format!("\nProblems:\n  {}\n", lines.join("\n  ")))?;
             }
         }
         left_in_words(&left).iter().chain(&self.notes).for_each(|note| tell(note));
@@ -209,4 +221,25 @@ fn refusal(names: &[&Path]) -> Option<String> {
         " analysed with other options or by an older Mien, or they or their results have changed since"
     };
     Some(format!("{them}{rest}; use --force to replace the results, or another --output to keep them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind::{InvalidFilename, Other, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+
+    use super::*;
+
+    #[test]
+    fn a_result_with_an_impossible_name_is_no_reason_to_try_again() {
+        let path = PathBuf::from("a.csv");
+        let may_be_written = |kind: io::ErrorKind| {
+            let write = ExportError::Write { path: path.clone(), reason: kind.into() };
+            let folder = ExportError::Folder { folder: path.clone(), reason: kind.into() };
+            [write, folder].map(|error| Problem::of(&path, &error.into()).try_again)
+        };
+        for kind in [StorageFull, Other, PermissionDenied, ReadOnlyFilesystem] {
+            assert_eq!(may_be_written(kind), [true, true], "{kind}");
+        }
+        assert_eq!(may_be_written(InvalidFilename), [false, false]);
+    }
 }

@@ -13,6 +13,7 @@ use super::record::{Output, Results};
 use super::summaries::Summaries;
 use crate::blur::{Blur, SceneBlurrer, blur_still};
 use crate::classes::Classes;
+use crate::digits::{QUALITY_DIGITS, rounded};
 use crate::export::{
     AnnotatedVideo, Existing, ExportError, FaceTable, FrameTable, Original, TableFormat, VideoShape, annotate, encoded,
     write_file,
@@ -280,8 +281,13 @@ impl Place<'_> {
 /// Removes faces whose quality is known to be less than `least`, and returns how many.
 pub(super) fn leave_out_poor(scene: &mut Scene, least: f32) -> u64 {
     let all = scene.faces.len();
-    scene.faces.retain(|face| face.quality.is_none_or(|quality| quality >= least));
+    scene.faces.retain(|face| face.quality.is_none_or(|quality| is_good(quality, least)));
     (all - scene.faces.len()) as u64
+}
+
+/// Whether a quality is at least `least`, rounded as in tables: a limit read off a table keeps the row that shows it.
+fn is_good(quality: f32, least: f32) -> bool {
+    rounded(quality.into(), QUALITY_DIGITS) as f32 >= least
 }
 
 /// The file name of a video's annotated copy.
@@ -308,6 +314,13 @@ mod tests {
             assert_eq!(Product::try_from(String::from(product)), Ok(product));
         }
         assert!(Product::try_from("film".to_owned()).is_err());
+    }
+
+    #[test]
+    fn a_quality_counts_as_tables_show_it() {
+        // Written 0.35 and 0.34; a tenth isn't exact in binary.
+        assert!(is_good(0.345_1, 0.35) && !is_good(0.344_9, 0.35));
+        assert!(is_good(0.1, 0.1) && is_good(0.095_1, 0.1) && is_good(1.0, 1.0) && !is_good(0.0, 0.01));
     }
 
     #[test]

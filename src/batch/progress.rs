@@ -1,6 +1,7 @@
 //! Progress of a batch: on a terminal a bar for each file in progress and one for all, elsewhere a line for each file, for programs JSON
 //! events.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::outcome::Problem;
 use super::record::Results;
 use crate::console::progress::frames_style;
-use crate::console::{print, tell};
+use crate::console::{print, shown, tell, visible};
 use crate::report::counted;
 
 /// Least time between two progress events of a file.
@@ -82,7 +83,7 @@ impl BatchProgress {
 
     /// Starts a file, with its bytes and, if known, the number of frames to analyse.
     pub fn begin(&self, name: &str, bytes: u64, frames: Option<u64>) -> FileProgress<'_> {
-        let bar = frames.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(name.to_owned());
+        let bar = frames.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(shown(Path::new(name)));
         let bar = self.screen.insert_before(&self.total, bar);
         if let Some(style) = frames_style(frames) {
             bar.set_style(style);
@@ -100,7 +101,7 @@ impl BatchProgress {
     /// Reports that a file has failed.
     pub fn failed(&self, problem: &Problem) {
         let Problem { name, reason, try_again } = problem;
-        self.say(&format!("{}: {reason}", name.display()));
+        self.say(&format!("{}: {}", shown(name), visible(reason)));
         self.tell(&json!({ "event": "file-failed", "file": name.to_string_lossy(), "reason": reason, "try_again": try_again }));
     }
 
@@ -143,7 +144,8 @@ impl FileProgress<'_> {
         let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
         let fps = if seconds > 0.0 { *frames as f64 / seconds } else { 0.0 };
         let (all, seen) = (counted(*frames, "frame", "frames"), counted(*faces, "face", "faces"));
-        self.batch.say(&format!("{}: {all}, {seen}, {seconds:.1} s, {fps:.0} fps{notes}", self.name));
+        let name = shown(Path::new(&self.name));
+        self.batch.say(&format!("{name}: {all}, {seen}, {seconds:.1} s, {fps:.0} fps{notes}"));
         self.batch.tell(&json!({
             "event": "file-done", "file": self.name, "frames": frames, "faces": faces, "seconds": seconds,
         }));

@@ -1,6 +1,7 @@
 //! The record of each file's results, from which a batch that was killed can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -113,6 +114,20 @@ pub struct Results {
     /// Whether an annotated copy lacks sound that another run may add, as where ffmpeg was missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_sound: bool,
+    /// Pictures that the system didn't let Mien read, and that another run may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<PathBuf>,
+}
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file can't be read.
+    #[error("can't be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It holds something else.
+    #[error("can't be read as a record of Mien")]
+    Damaged(#[from] serde_json::Error),
 }
 
 /// What an earlier run left for a file.
@@ -126,7 +141,7 @@ pub enum Earlier {
     Partly {
         /// The existing results.
         results: Results,
-        /// What is wanted and doesn't exist.
+        /// What is wanted and doesn't exist; all products if they lack pictures that can be read now.
         missing: Wanted,
     },
     /// Results of other work: other options, or the file or its table has changed since.
@@ -183,16 +198,26 @@ impl Output {
     pub fn is_as_noted(&self) -> bool {
         self.sha256.as_ref().is_some_and(|sum| sha256(&self.file.path).is_ok_and(|now| now == *sum))
     }
+
+    /// Whether the file, in its present state `now`, is as it was written. The contents are read only if its time has changed, as it also
+    /// has in a folder that was copied. Without a recorded checksum, the length decides.
+    pub fn is_as_written(&self, now: &FileState) -> bool {
+        let FileState { bytes, modified_ms, .. } = &self.file;
+        now.bytes == *bytes && (now.modified_ms == *modified_ms || self.sha256.is_none() || self.is_as_noted())
+    }
 }
 
 impl Record {
-    /// The record at `path`, if there is one that can be read.
-    pub fn read(path: &Path) -> Option<Self> {
-        Self::parse(&std::fs::read(path).ok()?, path)
+    /// The record at `path`.
+    ///
+    /// # Errors
+    /// When the file can't be read, or isn't a record.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        Ok(Self::parse(&std::fs::read(path)?, path)?)
     }
 
-    fn parse(text: &[u8], path: &Path) -> Option<Self> {
-        let mut record: Self = serde_json::from_slice(text).ok()?;
+    fn parse(text: &[u8], path: &Path) -> serde_json::Result<Self> {
+        let mut record: Self = serde_json::from_slice(text)?;
         // Earlier versions recorded absolute paths. The shortest of results is that of a file in the folder itself, as each table is; copies
         // of pictures may be in subfolders. What was recorded after the folder was copied may have another beginning. Nothing leads out of
         // this folder, where the files of another one could be taken for these.
@@ -205,7 +230,7 @@ impl Record {
             let below = file.strip_prefix(&there).ok().filter(|below| is_below(below)).map(Path::to_owned);
             *file = here.join(below.unwrap_or_else(|| tail_in(here, file)));
         }
-        Some(record)
+        Ok(record)
     }
 
     /// The files that it lists.
@@ -217,7 +242,7 @@ impl Record {
     /// What the record at `path` says about an earlier run, and the record. An unreadable record counts as that of an unfinished run.
     pub fn earlier(path: &Path, work: &Work, schema: u32, wanted: &Wanted) -> (Earlier, Option<Self>) {
         let Ok(text) = std::fs::read(path) else { return (Earlier::Nothing, None) };
-        let record = Self::parse(&text, path);
+        let record = Self::parse(&text, path).ok();
         let earlier = record.as_ref().map_or(Earlier::Unfinished, |record| record.tells(work, schema, wanted));
         (earlier, record)
     }
@@ -231,14 +256,17 @@ impl Record {
             return if is_removed { Earlier::Unfinished } else { Earlier::OtherWork };
         }
         let mut missing = Wanted::new();
-        for product in wanted {
-            let mut files = results.outputs.iter().filter(|output| output.product == Some(*product));
-            let now: Vec<_> = files.by_ref().map(|output| (FileState::of(&output.file.path), &output.file)).collect();
-            // A table whose length has changed may have been edited; it must not be replaced without `--force`.
-            if now.iter().any(|(now, then)| now.as_ref().is_ok_and(|now| now.bytes != then.bytes)) {
+        // All products of a task are about the same pictures.
+        let lacks_pictures = results.lacks_pictures();
+        let looked_at = if lacks_pictures { wanted | &results.products } else { wanted.clone() };
+        for product in &looked_at {
+            let files = results.outputs.iter().filter(|output| output.product == Some(*product));
+            let now: Vec<_> = files.map(|output| (FileState::of(&output.file.path), output)).collect();
+            // A table that has changed may have been edited; it must not be replaced without `--force`.
+            if now.iter().any(|(now, output)| now.as_ref().is_ok_and(|now| !output.is_as_written(now))) {
                 return Earlier::OtherWork;
             }
-            if !results.products.contains(product) || now.iter().any(|(now, _)| now.is_err()) {
+            if lacks_pictures || !results.products.contains(product) || now.iter().any(|(now, _)| now.is_err()) {
                 missing.insert(*product);
             }
         }
@@ -261,6 +289,11 @@ impl Record {
 }
 
 impl Results {
+    /// Whether they lack pictures that couldn't be read then and can be opened now.
+    fn lacks_pictures(&self) -> bool {
+        self.unread.iter().any(|path| File::open(path).is_ok())
+    }
+
     /// Adds earlier results that this run hasn't made again. Unless all of them were made again, their complaints and notes are kept.
     #[must_use]
     pub fn added_to(mut self, before: Self) -> Self {
@@ -276,6 +309,8 @@ impl Results {
             return self;
         }
         self.arithmetic.extend(before.arithmetic);
+        let unread: Vec<_> = before.unread.into_iter().filter(|path| !self.unread.contains(path)).collect();
+        self.unread.extend(unread);
         for (now, before) in [(&mut self.complaints, complaints), (&mut self.notes, notes)] {
             let new: Vec<_> = before.into_iter().filter(|words| !now.contains(words)).collect();
             now.extend(new);
@@ -364,6 +399,13 @@ mod tests {
         assert_eq!(look(&work, 1, &missing), partly);
         record.write(&path).unwrap();
 
+        // A copy has another time, and an edited table may have the same length.
+        let copied = || File::options().append(true).open(&output)?.set_modified(UNIX_EPOCH);
+        copied().unwrap();
+        assert_eq!(earlier(&work), Earlier::Finished(results.clone()));
+        std::fs::write(&output, "cable").unwrap();
+        copied().unwrap();
+        assert_eq!(earlier(&work), Earlier::OtherWork);
         std::fs::write(&output, "table, worked on").unwrap();
         assert_eq!(earlier(&work), Earlier::OtherWork);
         // The edited table isn't wanted.
@@ -374,6 +416,32 @@ mod tests {
         assert_eq!(earlier(&work), Earlier::Partly { results, missing: csv.clone() });
         std::fs::write(&path, "{").unwrap();
         assert_eq!(earlier(&work), Earlier::Unfinished);
+    }
+
+    #[test]
+    fn results_that_lack_a_picture_are_made_again_once_it_can_be_read() {
+        let home = tempfile::tempdir().unwrap();
+        let (picture, table) = (home.path().join("closed.png"), home.path().join("pictures.csv"));
+        std::fs::write(&table, "table").unwrap();
+        let csv = Product::Faces(TableFormat::Csv);
+        let products = Wanted::from([csv, Product::Annotated]);
+        let outputs = vec![Output::of(csv, &table).unwrap()];
+        let unread = vec![picture.clone()];
+        let results = Results { outputs, products: products.clone(), unread: unread.clone(), ..Results::default() };
+        let record = Record { schema: 1, results: Some(results.clone()), ..Record::default() };
+        let path = home.path().join("pictures.mien.json");
+        record.write(&path).unwrap();
+        let earlier = || Record::earlier(&path, &Work::default(), 1, &[csv].into()).0;
+        assert_eq!(earlier(), Earlier::Finished(results.clone()));
+        std::fs::write(&picture, "picture").unwrap();
+        // Also what isn't wanted now: all products are about the same pictures.
+        assert_eq!(earlier(), Earlier::Partly { results: results.clone(), missing: products.clone() });
+        let again = |products: &Wanted| Results { products: products.clone(), ..Results::default() };
+        assert!(again(&products).added_to(results.clone()).unread.is_empty());
+        assert_eq!(again(&[csv].into()).added_to(results).unread, unread);
+        // An edited table isn't replaced for it.
+        std::fs::write(&table, "table, worked on").unwrap();
+        assert_eq!(earlier(), Earlier::OtherWork);
     }
 
     #[test]
@@ -400,7 +468,7 @@ mod tests {
             } else {
                 record.write(&before.join(name)).unwrap();
             }
-            assert_eq!(Record::read(&before.join(name)).as_ref(), Some(&record));
+            assert_eq!(Record::read(&before.join(name)).unwrap(), record);
             std::fs::rename(&before, &now).unwrap();
             let (earlier, found) = Record::earlier(&now.join(name), &Work::default(), 1, &products);
             let Earlier::Finished(results) = earlier else { panic!("{earlier:?}") };

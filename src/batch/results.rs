@@ -44,7 +44,7 @@ impl OwnResults {
 fn listed_in(folder: &Path) -> BTreeSet<(OsString, u64)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let records = entries.filter(|path| path.to_string_lossy().ends_with(RECORD_ENDING));
-    let results = records.filter_map(|path| Record::read(&path)?.results);
+    let results = records.filter_map(|path| Record::read(&path).ok()?.results);
     let files = results.flat_map(|results| results.outputs);
     files.filter_map(|output| Some((output.file.path.file_name()?.to_owned(), output.file.bytes))).collect()
 }

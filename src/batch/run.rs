@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -249,12 +250,17 @@ impl<'a> Batch<'a> {
         };
         let folder = record_path.parent().unwrap_or(&self.output);
         // Refuse now, not after hours of analysis.
-        let mut names = task.result_names(&to_write.wanted).into_iter().map(|name| folder.join(name));
-        if let Some(path) = names.find(|path| path.exists() && !to_write.ours.contains(path)) {
+        let names = task.result_names(&to_write.wanted);
+        let mut paths = names.iter().map(|name| folder.join(name));
+        if let Some(path) = paths.find(|path| path.exists() && !to_write.ours.contains(path)) {
             return Err(is_taken(&path));
         }
-
         let staging = Staging::create(folder)?;
+        if let Some(path) = names.iter().chain([&record_path]).find(|path| is_too_long(staging.path(), path)) {
+            let name = path.file_name().unwrap_or_default().display();
+            bail!("{name} would be too long as the name of a file; rename the video or picture that it belongs to");
+        }
+
         let results = self.make(task, round, &to_write.wanted, &staging)?;
         let begun = Record {
             schema: SCHEMA_VERSION,
@@ -356,6 +362,12 @@ fn is_taken(path: &Path) -> anyhow::Error {
     anyhow!("{} exists already and was left alone; choose another folder with --output", path.display())
 }
 
+/// Whether no file in `folder` can have the name of `path`, because the system allows only shorter ones.
+fn is_too_long(folder: &Path, path: &Path) -> bool {
+    let there = path.file_name().map(|name| fs::symlink_metadata(folder.join(name)));
+    matches!(there, Some(Err(error)) if error.kind() == io::ErrorKind::InvalidFilename)
+}
+
 /// Puts the final name of a file into an error about it.
 fn with_names(error: anyhow::Error, staging: &Staging) -> anyhow::Error {
     error.downcast::<ExportError>().map_or_else(|other| other, |error| staging.with_final_name(error).into())
@@ -365,6 +377,14 @@ fn with_names(error: anyhow::Error, staging: &Staging) -> anyhow::Error {
 mod tests {
     use super::*;
     use crate::batch::Output;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_the_system_does_not_allow_is_known_before_a_file_gets_it() {
+        let home = tempfile::tempdir().unwrap();
+        let is_too_long = |bytes: usize| is_too_long(home.path(), &Path::new("day1").join("x".repeat(bytes)));
+        assert!(!is_too_long(255) && is_too_long(256));
+    }
 
     #[test]
     fn results_that_are_not_made_again_stay_and_are_noted_as_left() {

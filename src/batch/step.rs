@@ -57,7 +57,8 @@ impl Step {
                 ToWrite { left, ..ToWrite::fresh(wanted, Ours::noted(record.as_ref())) }
             }
             Earlier::Partly { results, missing, .. } => {
-                ToWrite::adding(results, if force { wanted } else { &missing }, record.as_ref())
+                let all = if force { wanted | &missing } else { missing };
+                ToWrite::adding(results, &all, record.as_ref())
             }
             Earlier::Finished(results) => {
                 // Make all of them again, because complaints and arithmetic are recorded for all together.
@@ -119,6 +120,9 @@ impl Ours {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::batch::Product;
     use crate::export::TableFormat;
@@ -178,6 +182,7 @@ mod tests {
         assert!(!is_skipped(&complaining, true, "cpu bf16") && is_skipped(&complaining, false, "cpu bf16"));
         // Other contents of the same length.
         std::fs::write(&table, "cable").unwrap();
-        assert!(!is_skipped(&results, true, "cpu bf16") && is_skipped(&results, false, "cpu bf16"));
+        File::options().append(true).open(&table).unwrap().set_modified(UNIX_EPOCH).unwrap();
+        assert!(!is_skipped(&results, true, "cpu bf16") && !is_skipped(&results, false, "cpu bf16"));
     }
 }

@@ -79,7 +79,7 @@ pub struct TablesRecord {
 impl TablesRecord {
     /// Reads the record at `path`; empty if there is none.
     pub fn read(path: PathBuf) -> Self {
-        let found = Record::read(&path);
+        let found = Record::read(&path).ok();
         let is_unfinished = found.as_ref().is_some_and(|record| record.adding || record.results.is_none());
         Self { path, before: found.unwrap_or_else(|| record_of_now(serde_json::Value::Null)), is_unfinished }
     }
@@ -97,7 +97,7 @@ impl TablesRecord {
     pub fn may_replace(&self, table: &Path, force: bool) -> anyhow::Result<()> {
         let ours = self.outputs_before().iter().find(|output| output.file.path == *table);
         let is_left = self.before.left.iter().any(|left| left == table);
-        let is_as_written = |output: &Output| FileState::of(table).is_ok_and(|now| now.bytes == output.file.bytes);
+        let is_as_written = |output: &Output| FileState::of(table).is_ok_and(|now| output.is_as_written(&now));
         let path = table.display();
         match ours {
             _ if self.is_unfinished || is_left || !table.exists() => Ok(()),
@@ -181,6 +181,9 @@ fn part_of(file: &Path, product: Product) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::UNIX_EPOCH;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -226,6 +229,22 @@ mod tests {
         // The table is still Mien's.
         assert!(make(home, &two, &[JSONL]).is_empty());
         assert_eq!(noted(home), (vec![CSV, JSONL], two, 0));
+    }
+
+    #[test]
+    fn an_edited_table_is_kept_even_if_its_length_is_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        make(home, &json!({ "model": "a" }), &[CSV]);
+        let table = home.join("all.csv");
+        let copied = || File::options().append(true).open(&table)?.set_modified(UNIX_EPOCH);
+        let may_replace = |force| TablesRecord::read(home.join("all.mien.json")).may_replace(&table, force).is_ok();
+        copied().unwrap();
+        assert!(may_replace(false));
+        let text = std::fs::read_to_string(&table).unwrap();
+        std::fs::write(&table, text.replace('a', "b")).unwrap();
+        copied().unwrap();
+        assert!(!may_replace(false) && may_replace(true));
     }
 
     #[test]

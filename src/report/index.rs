@@ -198,9 +198,9 @@ mod tests {
         let keys: Vec<_> = columns(&rows).into_iter().map(|column| column.key).collect();
         assert_eq!(keys, ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "tired", "unsure"]);
         let page = render_index(&rows).unwrap();
-        assert!(page.contains("by the class") && page.contains(">Tired<"), "{page}");
+        assert!(page.contains("verdict: the class") && page.contains(">Tired<"), "{page}");
         assert_eq!(page.matches("100.0 %").count(), 2);
         assert_eq!(page.matches(">–<").count(), 7, "what a model doesn't name is no 0 %");
-        assert!(render_index(&rows[..1]).unwrap().contains("by the emotion"));
+        assert!(render_index(&rows[..1]).unwrap().contains("verdict: the emotion"));
     }
 }

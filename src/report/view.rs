@@ -70,7 +70,7 @@ impl Shares {
         let mut shares = Self::new(
             counts,
             classes,
-            "Time in which each {} led; the part of it in which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
+            "Time in which each {} led; the part of it in which none led clearly, or the face was small or its picture poor (unsure, pale in the chart); mean probability whether it led or not",
         )?;
         shares.columns.splice(0..0, ["frames", "seconds"]);
         for (class, row) in shares.rows.iter_mut().enumerate() {
@@ -85,7 +85,7 @@ impl Shares {
         let mut shares = Self::new(
             counts,
             classes,
-            "Faces on which each {} led; the part of them on which none led clearly or the face was small (unsure, pale in the chart); mean probability whether it led or not",
+            "Faces on which each {} led; the part of them on which none led clearly, or the face was small or its picture poor (unsure, pale in the chart); mean probability whether it led or not",
         )?;
         shares.columns.insert(0, "faces");
         for (class, row) in shares.rows.iter_mut().enumerate() {

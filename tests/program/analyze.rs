@@ -220,6 +220,43 @@ fn a_part_that_no_frame_lies_in_is_a_complaint() {
     assert_eq!(files(&home.join("mien-results")), ["long.mp4.csv", "long.mp4.mien.json"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_film_whose_results_would_have_too_long_names_is_a_complaint() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    // The table would have a name of 255 bytes, which is allowed, but not its record.
+    let name = "x".repeat(251 - ".mp4".len()) + ".mp4";
+    video_with_face(&home.join("clip.mp4"), 5);
+    fs::rename(home.join("clip.mp4"), home.join(&name)).unwrap();
+    let complaint = contains(format!("{name}.mien.json would be too long as the name of a file"));
+    analyze(home, &[&name]).failure().code(3).stdout(complaint);
+    assert!(files(&home.join("mien-results")).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_picture_that_could_not_be_read_is_tried_again() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for name in ["a.png", "b.png"] {
+        write_picture(&home.join(name));
+    }
+    set_mode(&home.join("b.png"), 0o000);
+    if fs::File::open(home.join("b.png")).is_ok() {
+        return; // root
+    }
+    let run = || analyze(home, &["a.png", "b.png"]);
+    let pictures = || rows(&home.join("mien-results/pictures.csv")).into_iter().map(|row| row.0).collect::<Vec<_>>();
+    run().code(3).stdout(contains("1 analysed").and(contains("b.png can't be read")));
+    assert_eq!(pictures(), ["a.png"]);
+    run().code(3).stdout(contains("0 analysed, 1 done before"));
+    set_mode(&home.join("b.png"), 0o600);
+    run().success().stdout(contains("1 analysed, 0 done before"));
+    assert_eq!(pictures(), ["a.png", "b.png"]);
+    run().success().stdout(contains("0 analysed, 1 done before"));
+}
+
 #[test]
 fn the_formats_hold_the_same() {
     let home = tempfile::tempdir().unwrap();
@@ -422,9 +459,15 @@ fn one_table_over_all_files_and_a_row_for_each_frame() {
     analyze(home, &["a.mp4", "--together"]).success();
     assert_eq!(read("together.csv"), read("a.mp4.csv"));
 
-    // If a part can't be read, the error is about the part, not about the joined table.
+    // A part that was edited isn't joined, even if its length is the same.
     let part = read("a.mp4.jsonl");
+    let written = fs::metadata(result("a.mp4.jsonl")).unwrap().modified().unwrap();
     fs::write(result("a.mp4.jsonl"), part.replacen('{', "[", 1)).unwrap();
+    analyze(home, &["a.mp4", "--jsonl"]).code(1).stdout(contains("a.mp4: was analysed with other options"));
+
+    // If a part can't be read, the error is about the part, not about the joined table.
+    let damaged = fs::File::options().append(true).open(result("a.mp4.jsonl")).unwrap();
+    damaged.set_modified(written).unwrap();
     analyze(home, &["a.mp4", "--jsonl", "--together"])
         .code(1)
         .stdout(contains("cannot read").and(contains("a.mp4.jsonl")));
