@@ -6,8 +6,10 @@
 The argument is the link that the server printed. Needs only Python 3. Ctrl-C ends it.
 """
 
+import http.client
 import json
 import sys
+import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -35,6 +37,15 @@ def scenes(link):
                 yield json.loads(line.removeprefix(b"data: "))
 
 
+def explanation(answer):
+    """What the server says about a request that it refused."""
+    text = answer.read().decode(errors="replace").strip()
+    try:
+        return json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        return text or f"the server answered {answer.code} {answer.reason}"
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -52,3 +63,11 @@ if __name__ == "__main__":
         main()
     except (KeyboardInterrupt, BrokenPipeError):
         pass
+    except urllib.error.HTTPError as answer:
+        sys.exit(explanation(answer))
+    except urllib.error.URLError as error:
+        sys.exit(f"can't reach the server: {error.reason}")
+    except (OSError, http.client.HTTPException) as error:
+        sys.exit(f"the connection to the server is lost: {error}")
+    except ValueError:
+        sys.exit("this is not the link that the server printed, such as http://127.0.0.1:7878/#token=...")

@@ -62,7 +62,7 @@ impl Entry {
     }
 }
 
-/// The path of a table. Refuses one whose length has changed since it was written.
+/// The path of a table. Refuses one that has changed since it was written.
 fn table_of(record: &FoundRecord, product: Product, format: TableFormat) -> anyhow::Result<PathBuf> {
     let ending = format.ending();
     let mut outputs = record.outputs(product);
@@ -70,7 +70,7 @@ fn table_of(record: &FoundRecord, product: Product, format: TableFormat) -> anyh
     let output = output.with_context(|| format!("{} lists no table {ending}", record.path.display()))?;
     let path = &output.file.path;
     let now = FileState::of(path).with_context(|| format!("can't read {}", path.display()))?;
-    if now.bytes != output.file.bytes {
+    if !output.is_as_written(&now) {
         bail!("{} has changed since Mien wrote it; analyse its file again with --force", path.display());
     }
     Ok(path.clone())

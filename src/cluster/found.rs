@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, anyhow, bail};
 use walkdir::WalkDir;
 
 use crate::batch::{
-    FileState, Output, PICTURES_NAME, Part, Product, RECORD_ENDING, RUN_REPORT, Record, Results, RunReport,
+    FileState, Output, PICTURES_NAME, Part, Product, RECORD_ENDING, RUN_REPORT, Record, RecordError, Results, RunReport,
 };
 use crate::export::is_temporary;
 
@@ -22,8 +22,8 @@ pub struct Found {
     pub problems: BTreeMap<PathBuf, String>,
     /// Files that have no results yet, according to the runs' reports; another try may succeed.
     pub unfinished: BTreeSet<PathBuf>,
-    /// Records that can't be read.
-    pub unreadable: Vec<PathBuf>,
+    /// Records that can't be read, and why.
+    pub unreadable: Vec<(PathBuf, RecordError)>,
 }
 
 /// The record of a file's results, and where it is.
@@ -35,10 +35,10 @@ pub struct FoundRecord {
 }
 
 impl Found {
-    /// Searches folders and all their subfolders.
+    /// Searches folders and all their subfolders, also those that links lead to.
     ///
     /// # Errors
-    /// When a folder doesn't exist.
+    /// When a folder doesn't exist, or a folder or the report of a run can't be read: results would be missing without notice.
     pub fn search(folders: &[PathBuf]) -> anyhow::Result<Self> {
         let mut found = Self::default();
         for folder in folders {
@@ -46,8 +46,10 @@ impl Found {
                 bail!("{} is not a folder; name the folders that `mien analyze` wrote to", folder.display());
             }
             for path in files(folder) {
+                let path = path?;
                 if path.file_name().is_some_and(|name| name == RUN_REPORT) {
-                    found.note(RunReport::read(&path).unwrap_or_default());
+                    let report = RunReport::read(&path);
+                    found.note(report.with_context(|| format!("{} can't be read", path.display()))?);
                 } else if path.to_string_lossy().ends_with(RECORD_ENDING) {
                     found.add(folder, path);
                 }
@@ -72,9 +74,9 @@ impl Found {
 
     fn add(&mut self, folder: &Path, path: PathBuf) {
         match Record::read(&path) {
-            None => self.unreadable.push(path),
-            Some(record) if record.work.inputs.is_empty() => self.joined.push(FoundRecord { path, record }),
-            Some(record) => {
+            Err(error) => self.unreadable.push((path, error)),
+            Ok(record) if record.work.inputs.is_empty() => self.joined.push(FoundRecord { path, record }),
+            Ok(record) => {
                 let found = FoundRecord { path, record };
                 self.records.entry(found.unit_name(folder)).or_default().push(found);
             }
@@ -82,11 +84,19 @@ impl Found {
     }
 }
 
-/// All files below a folder, in order of their names, without those that a run is still writing.
-pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries =
-        WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !is_temporary(entry.path()));
-    entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path)
+/// All files below a folder, in order of their names, without those that a run is still writing, and what can't be read. Links are followed.
+fn files(folder: &Path) -> impl Iterator<Item = anyhow::Result<PathBuf>> {
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    let entries = walk.into_iter().filter_entry(|entry| !is_temporary(entry.path()));
+    entries.filter_map(move |entry| match entry {
+        Ok(entry) => entry.file_type().is_file().then(|| Ok(entry.into_path())),
+        Err(error) => {
+            let path = error.path().unwrap_or(folder).to_owned();
+            // Only a link that leads back up has no reason of the system. The folder that it leads to is searched anyway.
+            let reason = error.into_io_error()?;
+            Some(Err(anyhow!("{} can't be read: {reason}", path.display())))
+        }
+    })
 }
 
 impl FoundRecord {
@@ -131,5 +141,58 @@ impl FoundRecord {
     pub fn outputs(&self, product: Product) -> impl Iterator<Item = &Output> {
         let outputs = self.results().map(|results| results.outputs.as_slice()).unwrap_or_default();
         outputs.iter().filter(move |output| output.product == Some(product))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::batch::Work;
+
+    fn search(folder: &Path) -> anyhow::Result<Found> {
+        Found::search(&[folder.to_owned()])
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_folders_are_followed_and_what_cannot_be_read_is_named() {
+        use std::os::unix::fs::symlink;
+        let home = tempfile::tempdir().unwrap();
+        let (results, elsewhere) = (home.path().join("results"), home.path().join("node1"));
+        fs::create_dir_all(&results).unwrap();
+        fs::create_dir_all(&elsewhere).unwrap();
+        let inputs = vec![FileState { path: "a.mp4".into(), bytes: 1, modified_ms: None }];
+        let work = Work { inputs, ..Work::default() };
+        let record = Record { name: Some("a.mp4".into()), work, ..Record::default() };
+        record.write(&elsewhere.join("a.mp4.mien.json")).unwrap();
+        symlink(&elsewhere, results.join("1")).unwrap();
+        // Leads back up.
+        symlink(&results, results.join("all")).unwrap();
+        let found = search(&results).unwrap();
+        assert!(found.records.contains_key(Path::new("a.mp4")) && found.unreadable.is_empty());
+
+        symlink(home.path().join("gone"), results.join("2")).unwrap();
+        let error = search(&results).err().unwrap().to_string();
+        assert!(error.contains("results/2 can't be read"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_report_of_a_run_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join(RUN_REPORT), "{\"done\": 1").unwrap();
+        let error = format!("{:#}", search(home.path()).err().unwrap());
+        assert!(error.contains("mien-run.json can't be read") && error.contains("damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_record_is_told_from_one_that_cannot_be_read() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("a.mp4.mien.json"), "{\"schema\"").unwrap();
+        let found = search(home.path()).unwrap();
+        assert!(matches!(found.unreadable.as_slice(), [(_, RecordError::Damaged(_))]));
+        let absent = Record::read(&home.path().join("absent.mien.json"));
+        assert!(matches!(absent, Err(RecordError::Unreadable(_))));
     }
 }

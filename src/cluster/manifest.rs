@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,11 +11,14 @@ use anyhow::{Context as _, bail};
 use super::line::{Kind, ManifestLine};
 use super::shard::{Shard, balance};
 use super::split::Split;
-use crate::batch::{Input, Inputs};
+use crate::batch::{Input, Inputs, is_picture};
 use crate::interrupt::Interrupted;
 
 /// Cost of a picture in seconds of video, when shards are balanced: a frame at 25 a second.
 const PICTURE_SECONDS: f64 = 0.04;
+
+/// How each line begins.
+const FIRST_FIELD: &str = "{\"id\":";
 
 /// The lines, videos first, then pictures, each in order of their paths.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,16 +42,19 @@ pub enum ManifestError {
         /// Which file.
         path: PathBuf,
     },
+    /// It is something else.
+    #[error("{} is not a manifest; name the file that `mien plan` printed", path.display())]
+    Other {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A line isn't one of a manifest.
-    #[error("{}, line {line}: {reason}; make a new manifest with `mien plan`", path.display())]
+    #[error("{}, line {line} is cut off or damaged; make a new manifest with `mien plan`", path.display())]
     Line {
         /// Which file.
         path: PathBuf,
         /// Which line, from 1.
         line: usize,
-        /// What is wrong.
-        #[source]
-        reason: serde_json::Error,
     },
 }
 
@@ -78,8 +84,8 @@ impl Manifest {
             tick();
         }
         for (path, reason) in &inputs.unreadable {
-            let line = ManifestLine::of(path, path, Kind::Video).with_problem(reason.clone());
-            lines.push(line);
+            let kind = if is_picture(path) { Kind::Picture } else { Kind::Video };
+            lines.push(ManifestLine::of(path, path, kind).with_problem(reason.clone()));
         }
         Ok((Self::in_order(lines), uncut))
     }
@@ -99,10 +105,22 @@ impl Manifest {
         let file = BufReader::new(File::open(path).map_err(unreadable)?);
         let mut lines = BTreeMap::new();
         for (number, line) in file.lines().enumerate() {
-            let line = line.map_err(unreadable)?;
+            let line = match line {
+                // Not text.
+                Err(reason) if reason.kind() == ErrorKind::InvalidData => String::from(char::REPLACEMENT_CHARACTER),
+                line => line.map_err(unreadable)?,
+            };
             if !line.trim().is_empty() {
-                let error = |reason| ManifestError::Line { path: path.to_owned(), line: number + 1, reason };
-                let line: ManifestLine = serde_json::from_str(&line).map_err(error)?;
+                let is_of_a_manifest = !lines.is_empty() || line.starts_with(FIRST_FIELD);
+                let damaged = |reason: serde_json::Error| {
+                    tracing::debug!("line {} of {}: {reason}", number + 1, path.display());
+                    if is_of_a_manifest {
+                        ManifestError::Line { path: path.to_owned(), line: number + 1 }
+                    } else {
+                        ManifestError::Other { path: path.to_owned() }
+                    }
+                };
+                let line: ManifestLine = serde_json::from_str(&line).map_err(damaged)?;
                 // If a file is in several, its last line counts.
                 let part = line.part.map(|part| (part.of, part.number));
                 lines.insert((line.kind == Kind::Picture, line.path.clone(), part), line);
@@ -227,11 +245,34 @@ mod tests {
         std::fs::write(&path, manifest.to_lines().unwrap()).unwrap();
         assert_eq!(Manifest::read(&path).unwrap(), manifest);
         assert!(manifest.has_parts() && manifest.0[0].id != manifest.0[1].id);
-        for (text, words) in [("{\"id\": 1}\n", "line 1"), ("", "is empty"), ("\n", "is empty")] {
+        let whole = manifest.to_lines().unwrap().into_bytes();
+        let not_text = [&whole[..], b"\xff\xfe\n"].concat();
+        let cases: [(&[u8], &str); 8] = [
+            (b"{\"id\": 1}\n", "line 1 is cut off or damaged"),
+            (&whole[..whole.len() - 9], "line 2 is cut off or damaged"),
+            (&not_text, "line 3 is cut off or damaged"),
+            (b"\xff\xfe\n", "is not a manifest"),
+            (b"[]", "is not a manifest"),
+            (b"file,frame\n", "is not a manifest"),
+            (b"", "is empty"),
+            (b"\n", "is empty"),
+        ];
+        for (text, words) in cases {
             std::fs::write(&path, text).unwrap();
-            let error = Manifest::read(&path).unwrap_err().to_string();
-            assert!(error.contains(words) && error.contains("mien plan"), "{error}");
+            let error = Manifest::read(&path).unwrap_err();
+            let told = error.to_string();
+            assert!(told.contains(words) && told.contains("mien plan"), "{told}");
+            assert!(std::error::Error::source(&error).is_none(), "{error:?}");
         }
+    }
+
+    #[test]
+    fn an_unreadable_file_is_of_the_kind_that_its_name_says() {
+        let unreadable = ["a.PNG", "b.mp4", "folder"].map(|name| (PathBuf::from(name), "can't be read".to_owned()));
+        let inputs = Inputs { unreadable: unreadable.to_vec(), ..Inputs::default() };
+        let (manifest, _) = Manifest::make(&inputs, None, &AtomicBool::new(false), || ()).unwrap();
+        let kinds: Vec<_> = manifest.0.iter().map(|line| (line.name.to_str().unwrap(), line.kind)).collect();
+        assert_eq!(kinds, [("b.mp4", Kind::Video), ("folder", Kind::Video), ("a.PNG", Kind::Picture)]);
     }
 
     #[test]

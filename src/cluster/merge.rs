@@ -13,9 +13,10 @@ use super::line::Kind;
 use super::manifest::Manifest;
 use super::select::{belong_together, remove_replaced, remove_unplanned, without_doubles};
 use crate::batch::{
-    Output, PICTURES_NAME, Product, RECORD_ENDING, Record, Results, TablesRecord, different_arithmetic, write_index,
+    Output, PICTURES_NAME, Product, RECORD_ENDING, Record, RecordError, Results, TablesRecord, different_arithmetic,
+    write_index,
 };
-use crate::console::tell;
+use crate::console::{describe, shown, tell, visible};
 use crate::exit::TryAgain;
 use crate::export::{Existing, Staging, TableFormat, join_tables};
 use crate::report::counted;
@@ -66,6 +67,8 @@ pub struct Merged {
     pub doubled: Vec<PathBuf>,
     /// Files with results that aren't in the manifest, and so not in the tables either.
     pub unplanned: Vec<PathBuf>,
+    /// Why the index of the folder couldn't be renewed, if it should have been.
+    pub no_index: Option<String>,
 }
 
 impl Merge {
@@ -77,8 +80,8 @@ impl Merge {
     pub fn run(self) -> anyhow::Result<Merged> {
         let format = self.format()?;
         let mut found = Found::search(&self.folders)?;
-        if let Some(path) = found.unreadable.first() {
-            bail!("{} can't be read as a record of Mien; remove it and analyse its file again", path.display());
+        if let Some((path, error)) = found.unreadable.first() {
+            bail!("{} {error}{}", shown(path), advice_on(path, error));
         }
         let mut records = std::mem::take(&mut found.records);
         let manifest = self.manifest.as_ref();
@@ -98,7 +101,11 @@ impl Merge {
         if let [folder] = self.folders.as_slice()
             && entries.iter().all(|entry| entry.has(Product::Summary))
         {
-            write_index(folder)?;
+            // The tables are written: a folder that can only be read is no reason to keep silent about them.
+            if let Err(error) = write_index(folder) {
+                let reason = describe(&error);
+                merged.no_index = Some(format!("the index of {} couldn't be renewed: {reason}", shown(folder)));
+            }
         }
         Ok(merged)
     }
@@ -160,7 +167,7 @@ impl Merge {
             missing.extend(entry.missing_parts().into_iter().filter(|part| !bad.contains_key(part)));
         }
         if !missing.is_empty() && !self.allowed.missing {
-            let names = in_words(missing.iter().map(|name| name.display().to_string()));
+            let names = in_words(missing.iter().map(|name| shown(name)));
             let count = counted(missing.len() as u64, "of the files has", "of the files have");
             bail!(TryAgain(format!(
                 "{count} no results yet: {names}{}{}; analyse them, or leave them out with --allow-missing",
@@ -168,7 +175,7 @@ impl Merge {
                 unplanned_in_words(&merged.unplanned)
             )));
         }
-        merged.bad = bad.iter().map(|(name, reason)| format!("{}: {reason}", name.display())).collect();
+        merged.bad = bad.iter().map(|(name, reason)| format!("{}: {}", shown(name), visible(reason))).collect();
         merged.missing = missing.into_iter().collect();
         Ok(films.into_values().collect())
     }
@@ -187,7 +194,7 @@ impl Merge {
             let is_wanted = entries.iter().all(|entry| entry.has(product));
             if !is_wanted && product == Product::Faces(format) {
                 let lacking = entries.iter().filter(|entry| !entry.has(product));
-                let names = in_words(lacking.map(|entry| entry.name.display().to_string()));
+                let names = in_words(lacking.map(|entry| shown(&entry.name)));
                 let ending = format.ending();
                 bail!(
                     "there are no {ending} tables of {names}; analyse with --{}, or name another extension",
@@ -249,12 +256,22 @@ fn pictures_in(records: &BTreeMap<PathBuf, FoundRecord>) -> BTreeSet<PathBuf> {
     record.into_iter().flat_map(FoundRecord::inputs).map(|input| input.path.clone()).collect()
 }
 
+/// What to do about a record that can't be read, to follow the reason. One that is only out of reach must stay.
+fn advice_on(path: &Path, error: &RecordError) -> String {
+    if matches!(error, RecordError::Unreadable(_)) {
+        return String::new();
+    }
+    let text = path.to_string_lossy();
+    let results = shown(Path::new(text.trim_end_matches(RECORD_ENDING)));
+    format!("; remove it and the results beside it ({results}.*), and analyse its file again")
+}
+
 /// Advice about outdated results, to follow a list of missing ones.
 fn replaced_in_words(replaced: &BTreeSet<PathBuf>) -> String {
     if replaced.is_empty() {
         return String::new();
     }
-    let names = in_words(replaced.iter().map(|name| name.display().to_string()));
+    let names = in_words(replaced.iter().map(|name| shown(name)));
     format!(
         " (the results of {names} are of different files from those in the manifest; `mien analyze --force` replaces them)"
     )
@@ -265,7 +282,7 @@ fn unplanned_in_words(unplanned: &[PathBuf]) -> String {
     if unplanned.is_empty() {
         return String::new();
     }
-    let names = in_words(unplanned.iter().map(|name| name.display().to_string()));
+    let names = in_words(unplanned.iter().map(|name| shown(name)));
     format!(" (there are results of {names}, which the manifest doesn't have)")
 }
 
@@ -318,5 +335,5 @@ fn in_words(names: impl Iterator<Item = String>) -> String {
 
 /// Folders in the words of a message.
 pub fn folders_in_words(folders: &[PathBuf]) -> String {
-    in_words(folders.iter().map(|folder| folder.display().to_string()))
+    in_words(folders.iter().map(|folder| shown(folder)))
 }

@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::found::Found;
 use super::merge::folders_in_words;
 use crate::batch::{FileState, Output};
+use crate::console::shown;
 use crate::lab::provenance::sha256;
 
 /// The outcome of the check.
@@ -23,18 +24,18 @@ pub struct Verified {
 /// Checks whether all results in some folders exist and have the contents that their records say.
 ///
 /// # Errors
-/// When a folder doesn't exist, or nothing in them was written by Mien.
+/// When a folder doesn't exist or can't be read, or nothing in them was written by Mien.
 pub fn verify(folders: &[PathBuf]) -> anyhow::Result<Verified> {
     let found = Found::search(folders)?;
     if found.records.is_empty() && found.joined.is_empty() && found.unreadable.is_empty() {
         bail!("there are no results of Mien in {}", folders_in_words(folders));
     }
     let mut verified = Verified::default();
-    let damaged = found.unreadable.iter().map(|path| format!("{}: can't be read as a record of Mien", path.display()));
+    let damaged = found.unreadable.iter().map(|(path, error)| format!("{}: {error}", shown(path)));
     verified.faults.extend(damaged);
     for record in found.records.values().flatten().chain(&found.joined) {
         match record.results() {
-            None => verified.faults.push(format!("{}: the run that wrote it didn't finish", record.path.display())),
+            None => verified.faults.push(format!("{}: the run that wrote it didn't finish", shown(&record.path))),
             Some(results) => results.outputs.iter().for_each(|output| verified.look_at(output)),
         }
     }
@@ -60,7 +61,7 @@ impl Verified {
             },
         };
         match fault {
-            Some(fault) => self.faults.push(format!("{}: {fault}", path.display())),
+            Some(fault) => self.faults.push(format!("{}: {fault}", shown(path))),
             None => self.good += 1,
         }
     }

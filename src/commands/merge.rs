@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::cluster::{Allowed, Manifest, Merge, Merged};
-use crate::console::print;
+use crate::console::{print, shown, tell, visible};
 use crate::exit::BadInputs;
 use crate::report::counted;
 
@@ -14,7 +14,8 @@ use crate::report::counted;
 ///
 /// Searches the folders for what `mien analyze` has written and joins the files' tables in the order of the manifest. The table has the
 /// same bytes however the work was divided, and the same as with `mien analyze --together` on one machine. If every
-/// file has a table of frames or a summary, those are joined too. Films that were cut into parts become whole again.
+/// file has a table of frames or a summary, those are joined too. Films that were cut into parts become whole again. If every file has
+/// a summary and one folder is named, index.html in it is renewed.
 ///
 /// Exit codes: 0; 3 if some files are bad and have no results, or only a part of them; 75 if files are missing that may still come.
 #[derive(Clone, Debug, Args)]
@@ -59,26 +60,27 @@ impl MergeArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let manifest = self.manifest.as_deref().map(Manifest::read).transpose()?;
         let allowed = Allowed { mixed: self.allow_mixed, missing: self.allow_missing, force: self.force };
-        let Merged { tables, files, missing, bad, complaints, doubled, unplanned } =
+        let Merged { tables, files, missing, bad, complaints, doubled, unplanned, no_index } =
             Merge { folders: self.folders, manifest, output: self.output, allowed }.run()?;
         let mut text = format!("{} in\n", counted(files as u64, "file", "files"));
         for table in tables {
-            text += &format!("  {}\n", table.display());
+            text += &format!("  {}\n", shown(&table));
         }
+        let names = |files: &[PathBuf]| -> Vec<String> { files.iter().map(|name| shown(name)).collect() };
         let lists = [
-            (
-                "Done more than once, the same each time",
-                doubled.iter().map(|name| name.display().to_string()).collect(),
-            ),
-            ("Not in the manifest, left out", unplanned.iter().map(|name| name.display().to_string()).collect()),
-            ("Missing", missing.iter().map(|name| name.display().to_string()).collect()),
+            ("Done more than once, the same each time", names(&doubled)),
+            ("Not in the manifest, left out", names(&unplanned)),
+            ("Missing", names(&missing)),
             ("Bad, without results", bad.clone()),
-            ("Incomplete", complaints.clone()),
+            ("Incomplete", complaints.iter().map(|complaint| visible(complaint)).collect()),
         ];
         for (title, names) in lists.iter().filter(|(_, names): &&(_, Vec<String>)| !names.is_empty()) {
             text += &format!("\n{title} ({}):\n  {}\n", names.len(), names.join("\n  "));
         }
         print(&text)?;
+        if let Some(warning) = no_index {
+            tell(&format!("warning: {warning}"));
+        }
         let faults = bad.len() + complaints.len();
         if faults > 0 && !self.allow_bad {
             bail!(BadInputs(format!(

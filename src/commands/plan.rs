@@ -8,8 +8,9 @@ use indicatif::ProgressBar;
 
 use super::times::part_length;
 use crate::batch::Inputs;
+use crate::clock::hours_and_minutes;
 use crate::cluster::{Manifest, Split};
-use crate::console::{print, tell};
+use crate::console::{print, shown, tell, visible};
 use crate::exit::WrongUsage;
 use crate::interrupt;
 use crate::report::counted;
@@ -64,26 +65,28 @@ impl PlanArgs {
         bar.finish_and_clear();
         let problems: Vec<_> = manifest.problems().collect();
         for (name, reason) in &problems {
-            tell(&format!("warning: {}: {reason}", name.display()));
+            tell(&format!("warning: {}: {}", shown(name), visible(reason)));
         }
         for name in &uncut {
             tell(&format!(
                 "warning: {} stays whole: its clock starts again in the middle, as in files that were joined end to end; with a single \
                  clock it can be cut (docs/scaling.md)",
-                name.display()
+                shown(name)
             ));
         }
         print(&manifest.to_lines()?)?;
-        let seconds: f64 = manifest
-            .0
-            .iter()
-            .filter(|line| line.part.is_none_or(|part| part.number == 1))
-            .filter_map(|line| line.seconds)
-            .sum();
-        let bad =
-            if problems.is_empty() { String::new() } else { format!(", {} of them can't be read", problems.len()) };
-        let lines = counted(manifest.0.len() as u64, "line", "lines");
-        tell(&format!("{lines}{bad}; {:.2} hours of video", seconds / 3600.0));
+        let whole = manifest.0.iter().filter(|line| line.part.is_none_or(|part| part.number == 1));
+        let seconds: Vec<f64> = whole.filter_map(|line| line.seconds).collect();
+        let bad = match (problems.len(), manifest.0.len()) {
+            (0, _) => String::new(),
+            (_, 1) => ", which can't be read".to_owned(),
+            (bad, _) => format!(", {bad} of them can't be read"),
+        };
+        let length = match seconds.as_slice() {
+            [] => String::new(),
+            seconds => format!("; {} of video", hours_and_minutes(seconds.iter().sum())),
+        };
+        tell(&format!("{}{bad}{length}", counted(manifest.0.len() as u64, "line", "lines")));
         Ok(())
     }
 }

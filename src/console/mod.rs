@@ -5,6 +5,7 @@ pub mod progress;
 
 use std::error::Error;
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -31,6 +32,27 @@ fn in_one_line(text: &str) -> String {
     let is_margin = |text: &str| text.trim().bytes().all(|byte| byte.is_ascii_digit());
     let is_drawn = |line: &&str| line.split_once('|').is_some_and(|(margin, _)| is_margin(margin));
     text.lines().filter(|line| !line.trim().is_empty() && !is_drawn(line)).collect::<Vec<_>>().join(": ")
+}
+
+/// A file's name for messages and lists, as [`visible`] text.
+#[must_use]
+pub fn shown(name: &Path) -> String {
+    visible(&name.to_string_lossy())
+}
+
+/// Text with its control characters escaped, for one line of a message or list. A line feed, as names may have, would look like the next
+/// entry, and others change the terminal's colours.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut visible = String::new();
+    for letter in text.chars() {
+        if letter.is_control() {
+            visible.extend(letter.escape_default());
+        } else {
+            visible.push(letter);
+        }
+    }
+    visible
 }
 
 /// Writes `text` to standard output. A closed pipe, as after `head`, is no error.
@@ -72,6 +94,12 @@ mod tests {
     fn each_cause_is_told_once() {
         let error = anyhow!("no such file").context("can't read a.csv: no such file").context("can't train");
         assert_eq!(describe(&error), "can't train: can't read a.csv: no such file");
+    }
+
+    #[test]
+    fn a_name_is_shown_in_one_line_and_without_control_characters() {
+        assert_eq!(shown(Path::new("a/b\nc\u{1b}[31m.mp4")), "a/b\\nc\\u{1b}[31m.mp4");
+        assert_eq!(shown(Path::new("Ærø “1”.mp4")), "Ærø “1”.mp4");
     }
 
     #[test]

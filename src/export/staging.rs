@@ -8,7 +8,7 @@ use tempfile::{Builder, TempDir, TempPath};
 use walkdir::WalkDir;
 
 use super::ExportError;
-use crate::whole::{Existing, LOCKS_ADVISE, PREFIX, give_name};
+use crate::whole::{Existing, LOCKS_ADVISE, PREFIX, give_name, without_temporary_name};
 
 /// A folder under a temporary name, in the folder that its files will be moved to. Removed on drop with its contents.
 #[derive(Debug)]
@@ -28,7 +28,8 @@ impl Staging {
         let error = |reason| ExportError::Folder { folder: destination.to_owned(), reason };
         fs::create_dir_all(destination).map_err(error)?;
         loop {
-            let temporary = Builder::new().prefix(PREFIX).tempdir_in(destination).map_err(error)?;
+            let temporary = Builder::new().prefix(PREFIX).tempdir_in(destination);
+            let temporary = temporary.map_err(|reason| error(without_temporary_name(&reason)))?;
             let lock = File::open(temporary.path()).ok().filter(|_| LOCKS_ADVISE);
             let is_taken = lock.as_ref().is_some_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
             // Before it was locked, another run may have taken it for a leftover.

@@ -265,6 +265,54 @@ fn pictures_of_two_runs_need_one_manifest() {
 }
 
 #[test]
+fn a_damaged_record_is_named_with_the_results_to_remove() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    video_with_face(&home.join("a.mp4"), 10);
+    let analyze = ["analyze", "a.mp4", "--output", "results", "--summary"];
+    run(home, &analyze).success();
+    fs::write(home.join("results/a.mp4.mien.json"), "{\"schema\"").unwrap();
+    let told = contains("a.mp4.mien.json can't be read as a record of Mien").and(contains("results/a.mp4.*"));
+    run(home, &["merge", "results", "--output", "all.csv"]).code(1).stderr(told);
+    run(home, &["verify", "results"]).code(1).stdout(contains("a.mp4.mien.json: can't be read as a record"));
+    // What it advises helps.
+    for entry in fs::read_dir(home.join("results")).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("a.mp4.") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    run(home, &analyze).success();
+    run(home, &["merge", "results", "--output", "all.csv"]).success();
+
+    // An index that can't be renewed is no reason to keep silent about the table.
+    fs::write(home.join("results/index.html"), "<h1>my home page</h1>").unwrap();
+    let told = contains("warning: the index of results couldn't be renewed: ");
+    run(home, &["merge", "results", "--output", "all.csv"]).success().stdout(contains("1 file in")).stderr(told);
+}
+
+#[test]
+fn a_plan_says_how_much_there_is_and_shows_names_in_one_line() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let told = |file: &str| {
+        let assert = run(home, &["plan", file]).success();
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    video_with_face(&home.join("a.mp4"), 50);
+    assert!(told("a.mp4").ends_with("1 line; 2 s of video\n"), "{}", told("a.mp4"));
+    picture(&home.join("x.png"), 320, 240);
+    assert!(told("x.png").ends_with("1 line\n"), "{}", told("x.png"));
+    fs::write(home.join("broken.mp4"), "this is no video").unwrap();
+    assert!(told("broken.mp4").ends_with("1 line, which can't be read\n"), "{}", told("broken.mp4"));
+    #[cfg(unix)]
+    {
+        fs::write(home.join("two\nlines.mp4"), "this is no video").unwrap();
+        let told = told("two\nlines.mp4");
+        assert!(told.contains("warning: two\\nlines.mp4: "), "{told}");
+    }
+}
+
+#[test]
 fn a_folder_without_results_is_not_verified() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -301,6 +349,7 @@ fn results_that_do_not_belong_together_are_refused() {
     let text = fs::read_to_string(&table).unwrap();
     fs::write(&table, text.replacen('1', "7", 1)).unwrap();
     run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: its contents have changed"));
+    merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("b.mp4.csv has changed"));
     fs::write(&table, "short").unwrap();
     run(home, &["verify", "results"]).code(1).stdout(contains("b.mp4.csv: has 5 bytes instead of"));
     merge(home, "results", "all.csv", &["--allow-mixed"]).code(1).stderr(contains("b.mp4.csv has changed"));

@@ -44,6 +44,25 @@ fn the_client_in_python_prints_own_classes_whose_fields_have_other_names() {
 }
 
 #[test]
+fn the_client_in_python_says_why_it_gets_nothing() {
+    let told = |link: &str| {
+        let output = Command::new("python3").arg(example("client.py")).arg(link).output().unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && !words.contains("Traceback"), "{words}");
+        words
+    };
+    let server = Server::start(&[]);
+    let words = told(&format!("http://{}/#token=wrong", server.address));
+    assert!(words.contains("token") && !words.contains('{'), "{words}");
+    // Nothing to show: no camera, video or recording.
+    assert!(!told(&server.link("")).trim().is_empty());
+    drop(server);
+    // Nobody listens at port 1.
+    assert!(told("http://127.0.0.1:1/#token=wrong").contains("can't reach the server"));
+    assert!(told("127.0.0.1").contains("not the link"));
+}
+
+#[test]
 fn a_picture_is_sent_with_curl() {
     if Command::new("curl").arg("--version").output().is_err() {
         eprintln!("skipped: this test needs the program curl");

@@ -173,7 +173,15 @@ fn temporary_in(folder: &Path, destination: &Path) -> io::Result<NamedTempFile> 
         // The usual mode for new files; the umask removes what the user doesn't want.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).map_err(|error| without_temporary_name(&error))
+}
+
+/// An error of `tempfile` without the temporary path that it appends to what the system says: the user doesn't know that file.
+#[must_use]
+pub fn without_temporary_name(error: &io::Error) -> io::Error {
+    let words = error.to_string();
+    let reason = words.split_once(" at path ").map_or(words.as_str(), |(reason, _path)| reason);
+    io::Error::new(error.kind(), reason)
 }
 
 /// Creates a locked temporary file.
@@ -252,6 +260,14 @@ mod tests {
         write(&path, b"two", Existing::Replace).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(entries(home.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let home = tempfile::tempdir().unwrap();
+        let error = write(&home.path().join("absent/a.txt"), b"one", Existing::Replace).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(PREFIX), "{error}");
     }
 
     /// A temporary file without a real name yet, and the path of an existing file.

@@ -66,7 +66,7 @@ pub struct ServeArgs {
     pub blur: Option<Blur>,
 
     /// Address and port to listen on; beyond this machine only with TLS and a token
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878", value_parser = address)]
     pub bind: SocketAddr,
 
     /// Open the page in this machine's browser
@@ -96,6 +96,12 @@ pub struct ServeArgs {
     /// How faces are looked for and labelled
     #[command(flatten)]
     pub labels: LabelArgs,
+}
+
+fn address(word: &str) -> Result<SocketAddr, String> {
+    let local = word.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address = local.as_deref().unwrap_or(word).parse().ok();
+    address.ok_or_else(|| "must be an IP address and a port, such as 127.0.0.1:7878".to_owned())
 }
 
 fn host(word: &str) -> Result<String, String> {
@@ -247,4 +253,18 @@ fn models(in_use: &str) -> Vec<ModelReport> {
         parameters: card.parameters,
     };
     ModelSource::shipped().filter_map(card).map(report).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_port_and_may_be_this_machine_by_name() {
+        assert_eq!(address("localhost:7878"), address("127.0.0.1:7878"));
+        assert!(address("[::1]:80").is_ok());
+        for word in ["127.0.0.1", "localhost", "localhost:", "cam.example:80", "7878", ""] {
+            assert!(address(word).is_err_and(|words| words.contains("such as 127.0.0.1:7878")), "{word}");
+        }
+    }
 }

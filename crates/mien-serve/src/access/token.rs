@@ -17,7 +17,7 @@ const RANDOM_BYTES: usize = 24;
 /// Fewest characters of a token that somebody chose: fewer could be guessed.
 const SHORTEST: usize = 16;
 
-/// The access token. It is never written to a log.
+/// The access token. It is only written into the links that are printed at the start, never with requests.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -83,6 +83,8 @@ impl Token {
                 token.write_to(path).map_err(failed)?;
                 Ok(token)
             }
+            // It isn't even text.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(TokenError::WeakFile(path.to_owned())),
             Err(error) => Err(failed(error)),
         }
     }
@@ -106,7 +108,8 @@ impl Token {
     /// Writes it to a new file, completely or not at all. The file is private to its owner from the beginning, which [`whole::write`]
     /// doesn't offer.
     fn write_to(&self, path: &Path) -> io::Result<()> {
-        let mut file = Builder::new().prefix(whole::PREFIX).tempfile_in(whole::folder_of(path))?;
+        let file = Builder::new().prefix(whole::PREFIX).tempfile_in(whole::folder_of(path));
+        let mut file = file.map_err(|error| whole::without_temporary_name(&error))?;
         writeln!(file, "{}", self.0)?;
         file.as_file().sync_all()?;
         whole::give_name(file.into_temp_path(), path).map_err(|error| error.error)
@@ -158,10 +161,13 @@ mod tests {
     fn a_file_without_a_token_is_named() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("token");
-        fs::write(&path, "").unwrap();
-        let error = Token::kept_in(&path).err().unwrap().to_string();
-        assert!(error.contains(&path.display().to_string()) && error.contains("remove"), "{error}");
+        for text in [b"" as &[u8], b"\xff\xfe\x00 no text"] {
+            fs::write(&path, text).unwrap();
+            let error = Token::kept_in(&path).err().unwrap().to_string();
+            let is_told = error.contains(&path.display().to_string()) && error.contains("letters, digits");
+            assert!(is_told && error.contains("remove"), "{error}");
+        }
         let error = Token::kept_in(&home.path().join("no folder/token")).err().unwrap().to_string();
-        assert!(error.contains("no folder"), "{error}");
+        assert!(error.contains("no folder") && !error.contains(whole::PREFIX), "{error}");
     }
 }
