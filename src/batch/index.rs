@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::bail;
-use walkdir::WalkDir;
 
+use super::below::RecordsBelow;
 use super::record::Record;
 use super::run::RECORD_ENDING;
 use super::summaries::Summaries;
 use super::together::TOGETHER_NAME;
-use crate::export::{Existing, is_temporary, write_file};
+use crate::export::{Existing, write_file};
 use crate::report::{IndexRow, is_index, render_index};
 
 const INDEX: &str = "index.html";
@@ -30,10 +30,7 @@ pub fn write_index(folder: &Path) -> anyhow::Result<()> {
 
 /// A row for each finished file, in order of their names. Links are followed; what can't be read has no row.
 fn rows(folder: &Path) -> Vec<IndexRow> {
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    let entries = walk.into_iter().filter_entry(|entry| !is_temporary(entry.path()));
-    let files = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
-    files.filter_map(|entry| row(folder, entry.path())).collect()
+    RecordsBelow::find(folder).files.iter().filter_map(|record| row(folder, record)).collect()
 }
 
 fn row(folder: &Path, path: &Path) -> Option<IndexRow> {

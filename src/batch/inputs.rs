@@ -219,7 +219,7 @@ pub fn in_short(paths: &[PathBuf]) -> Option<String> {
 }
 
 /// Where a file or folder is, whatever links lead to it. The same path if it can't be accessed.
-fn real(path: &Path) -> PathBuf {
+pub fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_inaccessible| path.to_owned())
 }
 

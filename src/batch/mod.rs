@@ -1,5 +1,6 @@
 //! Processes many videos and pictures: what to analyse, what to write for each, and the records that tell the next run what is done.
 
+mod below;
 mod facts;
 mod index;
 mod inputs;
@@ -17,6 +18,7 @@ mod summaries;
 mod task;
 mod together;
 
+pub use self::below::RecordsBelow;
 pub use self::index::write_index;
 pub use self::inputs::{Input, InputError, Inputs, PICTURES_NAME, is_picture};
 pub use self::job::{Job, Lacking};

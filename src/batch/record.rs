@@ -53,6 +53,16 @@ pub struct Work {
     pub options: serde_json::Value,
 }
 
+impl Work {
+    /// Whether it is the same work, whatever became of these inputs.
+    fn is_same_but_for(&self, other: &Self, unread: &[PathBuf]) -> bool {
+        let read = |work: &'_ Self| -> Vec<FileState> {
+            work.inputs.iter().filter(|input| !unread.contains(&input.path)).cloned().collect()
+        };
+        self.options == other.options && read(self) == read(other)
+    }
+}
+
 /// A file in a certain state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
@@ -250,7 +260,7 @@ impl Record {
     /// What it says about the run that wrote it.
     fn tells(&self, work: &Work, schema: u32, wanted: &Wanted) -> Earlier {
         let Some(results) = self.results.clone() else { return Earlier::Unfinished };
-        if self.schema != schema || self.work != *work {
+        if self.schema != schema || !self.work.is_same_but_for(work, &results.unread) {
             let is_there = |output: &Output| output.file.path.exists();
             let is_removed = !results.outputs.is_empty() && !results.outputs.iter().any(is_there);
             return if is_removed { Earlier::Unfinished } else { Earlier::OtherWork };
@@ -436,6 +446,9 @@ mod tests {
         std::fs::write(&picture, "picture").unwrap();
         // Also what isn't wanted now: all products are about the same pictures.
         assert_eq!(earlier(), Earlier::Partly { results: results.clone(), missing: products.clone() });
+        // Its state wasn't known either if its folder couldn't be entered.
+        let work = Work { inputs: vec![FileState::of(&picture).unwrap()], ..Work::default() };
+        assert!(matches!(Record::earlier(&path, &work, 1, &[csv].into()).0, Earlier::Partly { .. }));
         let again = |products: &Wanted| Results { products: products.clone(), ..Results::default() };
         assert!(again(&products).added_to(results.clone()).unread.is_empty());
         assert_eq!(again(&[csv].into()).added_to(results).unread, unread);

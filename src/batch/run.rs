@@ -28,6 +28,7 @@ use crate::export::{Existing, ExportError, SCHEMA_VERSION, Staging, remove_lefto
 use crate::interrupt::Interrupted;
 use crate::network::NetworkInUse;
 use crate::pixels::PixelLimit;
+use crate::prior::PriorChoice;
 use crate::report::Fact;
 use crate::source::Span;
 use crate::stages::{SharedNetwork, StageChoices};
@@ -192,7 +193,9 @@ impl<'a> Batch<'a> {
     /// All options that results depend on. The device isn't one: a file may be resumed anywhere, and its results record the arithmetic.
     fn options(&self, network: &NetworkInUse) -> serde_json::Value {
         let Span { from, to, skip } = self.span;
-        json!({
+        // In earlier versions, the weights of a file had another effect.
+        let is_given = matches!(self.choices.prior, Some(PriorChoice::Given { .. }));
+        let mut options = json!({
             "model": self.choices.model.to_string(),
             "model_sha256": network.sha256,
             "prior": network.prior,
@@ -206,7 +209,11 @@ impl<'a> Batch<'a> {
             "skip": skip,
             "quality_at_least": self.orders.least_quality,
             "blur": self.orders.blur,
-        })
+        });
+        if is_given {
+            options["prior_multiplies"] = "uniform".into();
+        }
+        options
     }
 
     /// Removes what a killed run left under temporary names.

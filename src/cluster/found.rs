@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
-use walkdir::WalkDir;
+use anyhow::{Context as _, bail};
 
 use crate::batch::{
-    FileState, Output, PICTURES_NAME, Part, Product, RECORD_ENDING, RUN_REPORT, Record, RecordError, Results, RunReport,
+    FileState, Output, PICTURES_NAME, Part, Product, RECORD_ENDING, RUN_REPORT, Record, RecordError, RecordsBelow,
+    Results, RunReport,
 };
-use crate::export::is_temporary;
 
 /// What was found in some folders.
 #[derive(Default)]
@@ -45,12 +44,15 @@ impl Found {
             if !folder.is_dir() {
                 bail!("{} is not a folder; name the folders that `mien analyze` wrote to", folder.display());
             }
-            for path in files(folder) {
-                let path = path?;
+            let RecordsBelow { files, unreadable } = RecordsBelow::find(folder);
+            if let Some((path, reason)) = unreadable.first() {
+                bail!("{} can't be read: {reason}", path.display());
+            }
+            for path in files {
                 if path.file_name().is_some_and(|name| name == RUN_REPORT) {
                     let report = RunReport::read(&path);
                     found.note(report.with_context(|| format!("{} can't be read", path.display()))?);
-                } else if path.to_string_lossy().ends_with(RECORD_ENDING) {
+                } else {
                     found.add(folder, path);
                 }
             }
@@ -82,21 +84,6 @@ impl Found {
             }
         }
     }
-}
-
-/// All files below a folder, in order of their names, without those that a run is still writing, and what can't be read. Links are followed.
-fn files(folder: &Path) -> impl Iterator<Item = anyhow::Result<PathBuf>> {
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    let entries = walk.into_iter().filter_entry(|entry| !is_temporary(entry.path()));
-    entries.filter_map(move |entry| match entry {
-        Ok(entry) => entry.file_type().is_file().then(|| Ok(entry.into_path())),
-        Err(error) => {
-            let path = error.path().unwrap_or(folder).to_owned();
-            // Only a link that leads back up has no reason of the system. The folder that it leads to is searched anyway.
-            let reason = error.into_io_error()?;
-            Some(Err(anyhow!("{} can't be read: {reason}", path.display())))
-        }
-    })
 }
 
 impl FoundRecord {

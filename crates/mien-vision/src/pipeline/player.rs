@@ -78,11 +78,10 @@ impl Player {
             // There is no frame left to step to.
             controls.steps = controls.steps.min(0);
         }
-        let again = std::mem::take(&mut controls.again);
         if controls.jump.is_some() || controls.steps < 0 {
             return self.jump();
         }
-        if again && controls.paused && controls.steps == 0 {
+        if controls.again && controls.paused && controls.steps == 0 {
             return self.analyse_again();
         }
         if self.ended && !controls.paused {
@@ -190,6 +189,7 @@ impl Player {
 
     /// Analyses the frame that is shown again. At the end of the video, it stays there.
     fn analyse_again(&mut self) -> Result<ControlFlow<()>, PipelineError> {
+        self.capture.controls.again = false;
         let Some(shown) = self.shown else { return Ok(ControlFlow::Continue(())) };
         let ended = self.ended;
         self.capture.controls.jump = Some(shown);
@@ -255,6 +255,7 @@ impl Player {
         self.last_moment = self.last_moment.max(frame.media_time);
         self.has_begun = true;
         let Capture { analyzer, shared, controls, .. } = &mut self.capture;
+        controls.again = false;
         let framing = shared.framing();
         analyzer.set_framing(framing);
         let mut detected = analyzer.analyze(frame)?;

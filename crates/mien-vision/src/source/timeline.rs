@@ -138,9 +138,10 @@ impl Losses {
         self.timeline.time_before(media_time, frames)
     }
 
-    /// When the frame that should come next is shown.
+    /// When the frame that should come next is shown, if each entry of the index is a frame.
     pub(super) fn next_time(&self) -> Option<Duration> {
-        self.timeline.times.get(self.next?).map(|ticks| self.timeline.to_duration(*ticks))
+        let next = self.next.filter(|next| *next == self.begin + self.read)?;
+        self.timeline.times.get(next).map(|ticks| self.timeline.to_duration(*ticks))
     }
 
     /// How many frames should come from frame number `index` on.

@@ -38,6 +38,9 @@ const READS_BEFORE_END: u64 = 64;
 /// The same while the index has more frames: each packet of a damaged part may make a read fail.
 const READS_OF_DAMAGE: u64 = 10_000;
 
+/// In an AVI with B-frames, the first picture is at most this many intervals late. A later one is the first that can be decoded.
+const LONGEST_DELAY: f64 = 4.0;
+
 /// Codecs by which FFmpeg plays text files as terminal art: the first four letters of their names.
 const TERMINAL_ART: [&str; 4] = ["ansi", "bint", "idf", "xbin"];
 
@@ -50,7 +53,7 @@ pub struct VideoSource {
     /// Frames that were read ahead: the first one at opening, and those that a seek had to look at.
     ahead: VecDeque<Frame>,
     known: KnownTimes,
-    /// The stamp of the first picture, if the file has no known index.
+    /// The stamp of the first picture in milliseconds, if the file has no known index and that is only a delay by B-frames.
     first_stamp: Option<f64>,
     /// Index of the next frame that the decoder gives.
     next_index: u64,
@@ -165,9 +168,17 @@ impl VideoSource {
             }
             Some(_) => Ok(stamp),
             None => {
-                // In an AVI with B-frames, the first picture isn't at 0.
-                let first = *self.first_stamp.get_or_insert(if stamp.is_finite() { stamp } else { 0.0 });
-                Ok(if stamp > 0.0 { stamp - first } else { stamp })
+                let interval = self.clock.interval().as_secs_f64() * 1000.0;
+                let is_delay = (0.0..=LONGEST_DELAY * interval).contains(&stamp);
+                let first = *self.first_stamp.get_or_insert(if is_delay { stamp } else { 0.0 });
+                // An earlier stamp is that of a clock that has restarted.
+                Ok(if stamp > first {
+                    stamp - first
+                } else if stamp == first {
+                    0.0
+                } else {
+                    stamp
+                })
             }
         }
     }
