@@ -128,7 +128,8 @@ fn two_batches_in_one_folder_are_refused() {
 fn a_batch_leaves_the_files_of_a_replay_alone_that_writes_to_the_same_folder() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    video_with_face(&home.join("long.mp4"), 100);
+    // Long enough to be stopped while it writes, also on a busy machine.
+    video_with_face(&home.join("long.mp4"), 500);
     video_with_face(&home.join("short.mp4"), 5);
     let results = home.join("mien-results");
     let mut replay = start(home, &["replay", "long.mp4", "--headless"]);
