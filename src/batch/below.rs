@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::inputs::real;
+use super::inputs::own_paths_first;
 use super::outcome::RUN_REPORT;
 use super::run::RECORD_ENDING;
 use crate::export::is_temporary;
@@ -31,10 +31,10 @@ impl RecordsBelow {
                 Err(error) => unreadable.extend(complaint(error)),
             }
         }
-        let here = real(folder);
-        files.sort_by_cached_key(|file| file.strip_prefix(folder).is_ok_and(|below| real(file) != here.join(below)));
         let mut known = BTreeSet::new();
-        files.retain(|file| known.insert(real(file)));
+        let files =
+            own_paths_first(folder, files.into_iter()).into_iter().filter(|(real, _)| known.insert(real.clone()));
+        let mut files: Vec<_> = files.map(|(_, file)| file).collect();
         files.sort_unstable();
         Self { files, unreadable }
     }

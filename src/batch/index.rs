@@ -67,7 +67,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::batch::record::{FileState, Output, Results};
+    use crate::batch::{FileState, Output, Results};
 
     fn finish(folder: &Path, name: &str, endings: &[&str]) {
         fs::create_dir_all(folder).unwrap();

@@ -219,8 +219,17 @@ pub fn in_short(paths: &[PathBuf]) -> Option<String> {
 }
 
 /// Where a file or folder is, whatever links lead to it. The same path if it can't be accessed.
-pub fn real(path: &Path) -> PathBuf {
+fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_inaccessible| path.to_owned())
+}
+
+/// Files below a folder, each after its real path. Those that only a link leads to come last: a file's own path comes before other ones of
+/// it, so that a new link renames no results.
+pub fn own_paths_first(folder: &Path, files: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, PathBuf)> {
+    let here = real(folder);
+    let mut files: Vec<_> = files.map(|file| (real(&file), file)).collect();
+    files.sort_by_key(|(real, file)| file.strip_prefix(folder).is_ok_and(|below| *real != here.join(below)));
+    files
 }
 
 /// The paths that a name stands for: itself if it exists, otherwise its matches as a pattern.
@@ -235,27 +244,22 @@ fn matches(name: &Path) -> Result<Vec<PathBuf>, InputError> {
     if found.is_empty() { Err(InputError::Nothing(name.to_owned())) } else { Ok(found) }
 }
 
-/// Videos and pictures in and below a folder, each after its real path; those that only a link leads to come last. What can't be read is
-/// added to `unreadable`.
+/// Videos and pictures in and below a folder, as [`own_paths_first`] gives them. What can't be read is added to `unreadable`.
 fn in_folder(folder: &Path, output: &Path, unreadable: &mut Vec<(PathBuf, String)>) -> Vec<(PathBuf, PathBuf)> {
     let is_wanted = |path: &Path| {
         let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         !is_hidden && (ends_in(path, &VIDEOS) || ends_in(path, &PICTURES))
     };
     let is_output = |entry: &DirEntry| entry.file_type().is_dir() && real(entry.path()) == output;
-    let mut files: Vec<_> = WalkDir::new(folder)
+    let files = WalkDir::new(folder)
         .follow_links(true)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || !(is_output(entry) || is_temporary(entry.path())))
         .filter_map(|entry| entry.map_err(|error| unreadable.extend(complaint(&error))).ok())
         .filter(|entry| entry.file_type().is_file() && is_wanted(entry.path()))
-        .map(|entry| (real(entry.path()), entry.into_path()))
-        .collect();
-    // A file's own name comes before those of links to it, so that a new link renames no results.
-    let here = real(folder);
-    files.sort_by_cached_key(|(real, file)| file.strip_prefix(folder).is_ok_and(|below| *real != here.join(below)));
-    files
+        .map(DirEntry::into_path);
+    own_paths_first(folder, files)
 }
 
 /// What can't be read, and why. `None` if nothing is lost: a link that leads back up has been searched, and a broken one matters only if

@@ -18,7 +18,7 @@ use crate::detect::ScheduledDetector;
 use crate::exit::is_temporary;
 use crate::export::{FaceLines, LinesError, Original};
 use crate::interrupt::Interrupted;
-use crate::pipeline::{Analyzer, Ending, Labeller, Scene, run_to_end};
+use crate::pipeline::{Analyzer, Labeller, Scene, run_to_end};
 use crate::pixels::PixelLimit;
 use crate::source::{Excerpt, FrameSource as _, ImageSource, SourceError, Span, VideoSource};
 use crate::stages::{SharedNetwork, StageChoices};
@@ -107,10 +107,7 @@ impl Job<'_> {
         if frames == 0 {
             bail!("there is no frame {}", span_in_words(span, duration));
         }
-        Ok(match ending {
-            Ending::EndOfSource(Some(shortfall)) => Some(format!("it is {shortfall}; the results cover the others")),
-            Ending::EndOfSource(None) | Ending::Stopped => None,
-        })
+        Ok(ending.shortfall().map(|shortfall| format!("it is {shortfall}; the results cover the others")))
     }
 
     /// Analyses each picture by itself, without tracking or smoothing.

@@ -10,10 +10,9 @@ use super::record::{Results, write_json};
 use super::run::Orders;
 use super::together::left_in_words;
 use super::{Product, Task};
-use crate::console::{describe, print, tell, visible};
+use crate::console::{counted, describe, print, tell, visible};
 use crate::exit::{BadInputs, TryAgain, is_temporary};
 use crate::export::ExportError;
-use crate::report::counted;
 
 /// File name of a run's report in its output folder.
 pub const RUN_REPORT: &str = "mien-run.json";

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Output, Results};
+use super::record::Results;
+use super::state::Output;
 use super::summaries::Summaries;
 use crate::blur::{Blur, SceneBlurrer, blur_still};
 use crate::classes::Classes;

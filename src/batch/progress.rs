@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use super::outcome::Problem;
 use super::record::Results;
 use crate::console::progress::frames_style;
-use crate::console::{print, shown, tell, visible};
-use crate::report::counted;
+use crate::console::{counted, print, shown, tell, visible};
 
 /// Least time between two progress events of a file.
 const EVENT_INTERVAL: Duration = Duration::from_secs(1);

@@ -70,7 +70,7 @@ fn is_table_of_faces(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::record::{FileState, Output, Results};
+    use crate::batch::{FileState, Output, Results};
 
     #[test]
     fn what_records_list_is_known_wherever_the_folder_was_moved() {

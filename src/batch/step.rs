@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::products::Wanted;
-use super::record::{Earlier, Output, Record, Results, Work};
+use super::record::{Earlier, Record, Results, Work};
+use super::state::Output;
 use crate::export::{Existing, SCHEMA_VERSION};
 use crate::version::Versions;
 

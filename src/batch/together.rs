@@ -7,10 +7,11 @@ use anyhow::bail;
 
 use super::inputs::in_short;
 use super::products::Product;
-use super::record::{FileState, Output, Record, Results, Work};
+use super::record::{Record, Results, Work};
 use super::run::RECORD_ENDING;
+use super::state::{FileState, Output};
+use crate::console::counted;
 use crate::export::{ExportError, SCHEMA_VERSION, join_tables};
-use crate::report::counted;
 use crate::version::Versions;
 
 /// Name of these tables, without extension.

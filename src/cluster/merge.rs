@@ -16,10 +16,9 @@ use crate::batch::{
     Output, PICTURES_NAME, Product, RECORD_ENDING, Record, RecordError, Results, TablesRecord, different_arithmetic,
     write_index,
 };
-use crate::console::{describe, shown, tell, visible};
+use crate::console::{counted, describe, shown, tell, visible};
 use crate::exit::TryAgain;
 use crate::export::{Existing, Staging, TableFormat, join_tables};
-use crate::report::counted;
 
 /// Options that may differ between files: the part, and one that only pictures have.
 const OWN_OPTIONS: [&str; 2] = ["part", "max_megapixels"];

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::reading::ReadingArgs;
 use crate::classes::Classes;
-use crate::console::{print, print_json};
+use crate::console::{counted, print, print_json};
 use crate::crop::Framing;
 use crate::lab::datasets::{Split, SplitSpec, Summary};
 use crate::lab::faces::LandmarkSummary;
@@ -130,7 +130,7 @@ fn text(summary: &Summary) -> String {
 
 /// A number of pictures.
 fn pictures(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "picture" } else { "pictures" })
+    counted(count as u64, "picture", "pictures")
 }
 
 /// Lines of text, with the width of the tables' first column.

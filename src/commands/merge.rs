@@ -6,9 +6,8 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::cluster::{Allowed, Manifest, Merge, Merged};
-use crate::console::{print, shown, tell, visible};
+use crate::console::{counted, print, shown, tell, visible};
 use crate::exit::BadInputs;
-use crate::report::counted;
 
 /// Join the results of many runs in one table
 ///

@@ -10,10 +10,9 @@ use super::times::part_length;
 use crate::batch::Inputs;
 use crate::clock::hours_and_minutes;
 use crate::cluster::{Manifest, Split};
-use crate::console::{print, shown, tell, visible};
+use crate::console::{counted, print, shown, tell, visible};
 use crate::exit::WrongUsage;
 use crate::interrupt;
-use crate::report::counted;
 
 /// Print a manifest of the files to analyse, for many machines to share
 ///

@@ -15,7 +15,7 @@ use crate::console::{print, print_json};
 use crate::detect::DetectionOptions;
 use crate::interrupt::{self, Interrupted};
 use crate::network::NetworkInUse;
-use crate::pipeline::{Ending, Labeller, run_to_end};
+use crate::pipeline::{Labeller, run_to_end};
 use crate::score::{Ground, Report, Score, Scorer, Truth};
 use crate::source::{FrameSource as _, VideoSource};
 use crate::version::Versions;
@@ -107,10 +107,7 @@ impl ScoreArgs {
         if stop.load(Ordering::Relaxed) {
             bail!(Interrupted(format!("stopped after {count} frames; nothing was scored")));
         }
-        let complaint = match ending {
-            Ending::EndOfSource(Some(shortfall)) => Some(format!("{} is {shortfall}", info.name)),
-            Ending::EndOfSource(None) | Ending::Stopped => None,
-        };
+        let complaint = ending.shortfall().map(|shortfall| format!("{} is {shortfall}", info.name));
         let (ground, scores) = scorer.finish(info.interval());
         if ground.seconds == 0.0 {
             let complaint = complaint.map_or_else(String::new, |complaint| format!("; {complaint}"));

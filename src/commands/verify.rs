@@ -6,8 +6,7 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::cluster::{Verified, verify};
-use crate::console::print;
-use crate::report::counted;
+use crate::console::{counted, print};
 
 /// Check that results haven't changed since they were written
 ///

@@ -34,6 +34,12 @@ fn in_one_line(text: &str) -> String {
     text.lines().filter(|line| !line.trim().is_empty() && !is_drawn(line)).collect::<Vec<_>>().join(": ")
 }
 
+/// `1 face`, `3 faces`.
+#[must_use]
+pub fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 /// A file's name for messages and lists, as [`visible`] text.
 #[must_use]
 pub fn shown(name: &Path) -> String {

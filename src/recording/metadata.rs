@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::blur::Blur;
 use crate::classes::Classes;
+use crate::console::counted;
 use crate::detect::DetectionOptions;
 use crate::network::NetworkInUse;
-use crate::report::counted;
 use crate::version::Versions;
 
 /// Schema of recordings. Changes when the meaning of a field or a file changes.

@@ -6,9 +6,10 @@ use std::path::Path;
 use askama::Template;
 
 use super::view::css;
-use super::words::{counted, percent};
+use super::words::percent;
 use super::{GENERATOR, ReportError};
 use crate::classes::Classes;
+use crate::console::counted;
 use crate::verdict::UNSURE;
 
 /// A file with results.

@@ -14,7 +14,6 @@ pub use index::{IndexRow, is_index, render_index};
 pub use pictures::{PictureSummary, PicturesReport};
 pub use thumbnail::{Thumbnail, thumbnail};
 pub use video::VideoReport;
-pub use words::counted;
 
 /// Why a page can't be made.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use askama::Template;
 
 use super::view::{MomentView, Shares, css};
-use super::words::{counted, unsure};
+use super::words::unsure;
 use super::{Fact, GENERATOR, ReportError, Thumbnail};
 use crate::classes::Classes;
+use crate::console::counted;
 use crate::summary::{Counts, Sighting, Strongest};
 
 /// Most faces that are shown for each class.

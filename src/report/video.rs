@@ -3,10 +3,11 @@
 use askama::Template;
 
 use super::view::{MomentView, Row, Shares};
-use super::words::{counted, unsure};
+use super::words::unsure;
 use super::{Fact, GENERATOR, ReportError, Thumbnail, charts};
 use crate::classes::Classes;
 use crate::clock::clock;
+use crate::console::counted;
 use crate::summary::{FaceSummary, FileSummary};
 
 /// What the page of a video says.

@@ -7,11 +7,6 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// `1 face`, `3 faces`.
-pub fn counted(count: u64, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
-}
-
 /// The unsure share, to follow a count; empty if it is zero.
 pub fn unsure(counts: &Counts) -> String {
     match counts.all_unsure_share() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Ground, IGNORE, Score};
 use crate::classes::Classes;
-use crate::report::counted;
+use crate::console::counted;
 
 /// Least width of the name column, in characters.
 const NAME_WIDTH: usize = 9;

@@ -111,7 +111,7 @@ impl VideoJob {
         } else {
             print(&outcome.text())?;
         }
-        if let Ending::EndOfSource(Some(shortfall)) = ending {
+        if let Some(shortfall) = ending.shortfall() {
             bail!("{} is {shortfall}; the results cover the others", info.name);
         }
         Ok(())

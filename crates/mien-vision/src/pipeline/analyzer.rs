@@ -177,11 +177,10 @@ impl Search {
     fn run(&mut self, detected: &mut Detected) -> Result<(), AnalyzeError> {
         let Detected { frame, faces, crops, timings, .. } = detected;
         let start = Instant::now();
-        imgproc::cvt_color_def(&*frame.image, &mut self.gray, imgproc::COLOR_BGR2GRAY)?;
+        let gray = to_gray(&frame.image, &mut self.gray)?;
         timings.convert += start.elapsed();
 
-        let (width, height) = (self.gray.cols() as usize, self.gray.rows() as usize);
-        let Some(gray) = GrayView::new(self.gray.data_bytes()?, width, height) else { return Ok(()) };
+        let Some(gray) = gray else { return Ok(()) };
         let start = Instant::now();
         if self.cuts.is_cut(gray) {
             self.tracker.cut();
@@ -191,7 +190,7 @@ impl Search {
         let detections = self.detector.detect(gray, &expected, frame.media_time)?;
         // The thresholds for appearances were measured on box crops. Half a face at the edge resembles nobody.
         let look = |rect: FaceRect| {
-            let inside = rect.clipped(width, height)?;
+            let inside = rect.clipped(gray.width(), gray.height())?;
             let is_whole = inside.area() >= LEAST_INSIDE * rect.area();
             let crop = if is_whole { self.cropper.crop(gray, rect, None, Framing::Box) } else { None };
             crop.as_ref().map(Appearance::of)
@@ -214,10 +213,8 @@ impl Detected {
     /// Cuts the faces out again with another framing, for a network that was loaded after they were found.
     pub(super) fn crop_again(&mut self, framing: Framing) -> Result<(), AnalyzeError> {
         let start = Instant::now();
-        let mut gray = Mat::default();
-        imgproc::cvt_color_def(&*self.frame.image, &mut gray, imgproc::COLOR_BGR2GRAY)?;
-        let (width, height) = (gray.cols() as usize, gray.rows() as usize);
-        let Some(gray) = GrayView::new(gray.data_bytes()?, width, height) else { return Ok(()) };
+        let mut buffer = Mat::default();
+        let Some(gray) = to_gray(&self.frame.image, &mut buffer)? else { return Ok(()) };
         self.crops = cut_out(gray, &mut self.faces, &mut FaceCropper::default(), framing);
         self.timings.crop += start.elapsed();
         Ok(())
@@ -240,6 +237,13 @@ fn cut_out(
         is_inside
     });
     crops
+}
+
+/// Converts a picture to gray in `buffer`; `None` if it is empty.
+fn to_gray<'a>(bgr: &Mat, buffer: &'a mut Mat) -> opencv::Result<Option<GrayView<'a>>> {
+    imgproc::cvt_color_def(bgr, buffer, imgproc::COLOR_BGR2GRAY)?;
+    let (width, height) = (buffer.cols() as usize, buffer.rows() as usize);
+    Ok(GrayView::new(buffer.data_bytes()?, width, height))
 }
 
 /// The picture for a texture. OpenCV writes into the buffer that the window takes over; no pixel is copied twice.

@@ -35,6 +35,17 @@ pub enum Ending {
     Stopped,
 }
 
+impl Ending {
+    /// What a truncated or damaged file lacks, if the source was read to its end.
+    #[must_use]
+    pub fn shortfall(self) -> Option<Shortfall> {
+        match self {
+            Self::EndOfSource(shortfall) => shortfall,
+            Self::Stopped => None,
+        }
+    }
+}
+
 /// Takes a source through all stages to its end and passes every scene, in order, to `on_scene` on the calling thread.
 /// Capture and inference run on their own threads.
 ///

@@ -172,13 +172,7 @@ impl VideoSource {
                 let is_delay = (0.0..=LONGEST_DELAY * interval).contains(&stamp);
                 let first = *self.first_stamp.get_or_insert(if is_delay { stamp } else { 0.0 });
                 // An earlier stamp is that of a clock that has restarted.
-                Ok(if stamp > first {
-                    stamp - first
-                } else if stamp == first {
-                    0.0
-                } else {
-                    stamp
-                })
+                Ok(if stamp >= first { stamp - first } else { stamp })
             }
         }
     }
